@@ -1,0 +1,23 @@
+import { readdirSync } from 'node:fs';
+import { defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+// One project per package. Packages find each other's source through the condition; INATTENTION_DIST=1 runs the
+// same tests against what was built, as a user of the published packages would load it.
+const conditions =
+  process.env.INATTENTION_DIST === '1'
+    ? [...defaultServerConditions]
+    : ['@inattention/source', ...defaultServerConditions];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    pool: 'forks',
+    projects: readdirSync(new URL('./packages', import.meta.url)).map((name) => ({
+      extends: true as const,
+      root: `packages/${name}`,
+      test: { name, include: ['src/**/*.test.ts'] },
+    })),
+  },
+});
