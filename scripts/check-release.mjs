@@ -43,9 +43,11 @@ try {
     return range(manifest) !== range(after[index].manifest);
   });
   for (const { name } of moved) console.error(`${name}: the release rewrote its peer range of @inattention/core`);
-  if (wrong.length > 0 || moved.length > 0) process.exitCode = 1;
-  else
+  if (wrong.length > 0 || moved.length > 0) {
+    process.exitCode = 1;
+  } else {
     console.log(`A minor release gives all ${after.length} packages ${expected} and leaves their peer ranges alone.`);
+  }
 } finally {
   rmSync(workspace, { recursive: true, force: true });
 }

@@ -11,16 +11,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * what turbo said only when a task failed.
  */
 export function turbo(tasks, { quiet = false } = {}) {
-  const { status, stdout, stderr, error } = spawnSync(
-    'turbo',
-    ['run', ...tasks, `--output-logs=${quiet ? 'errors-only' : 'new-only'}`],
-    {
-      cwd: root,
-      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
-      stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
-      maxBuffer: Number.POSITIVE_INFINITY,
-    },
-  );
+  const { status, stdout, stderr, error } = spawnSync('turbo', ['run', ...tasks, '--output-logs=errors-only'], {
+    cwd: root,
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
+    stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
   if (error) console.error(`turbo could not be started (${error.message}). Start this through pnpm: pnpm run build`);
   if (quiet && status !== 0) process.stderr.write(`${stdout}${stderr}`);
   return status ?? 1;
