@@ -1,0 +1,59 @@
+/** `@inattention/core`: tensors, the Backend contract, errors, the ledger, operations, backend selection. */
+
+export type { Backend, BackendInfo, Capabilities } from './backend/backend.ts';
+export type { ContextView, PagedRows, RopeAngles, RowPage } from './backend/context-view.ts';
+export type {
+  AdamWArguments,
+  AttendArguments,
+  AttendBackwardArguments,
+  AttendWeightsArguments,
+  CrossEntropyArguments,
+  CrossEntropyBackwardArguments,
+  FusedOperations,
+  RmsNormArguments,
+  RmsNormBackwardArguments,
+  RopeArguments,
+} from './backend/fused.ts';
+export type {
+  BinaryArguments,
+  Broadcast,
+  CopyBlockArguments,
+  GatherRowsArguments,
+  MatmulArguments,
+  PermuteArguments,
+  Primitives,
+  ReduceArguments,
+  ScatterAddRowsArguments,
+  UnaryArguments,
+} from './backend/primitives.ts';
+export type { BackendBuffer, TensorView } from './backend/tensor-view.ts';
+export {
+  AbortedError,
+  BackendLostError,
+  BackendUnavailableError,
+  BudgetExceededError,
+  DisposedError,
+  DTypeError,
+  InvalidArgumentError,
+  InvalidConfigError,
+  InvalidFileError,
+  NonFiniteError,
+  OutOfMemoryError,
+  ShapeError,
+  TokenOutOfRangeError,
+  throwIfAborted,
+  UnsupportedError,
+} from './errors/errors.ts';
+export { type ErrorCode, type ErrorDetails, InAttentionError } from './errors/inattention-error.ts';
+export { Ledger, type LedgerSnapshot, type Purpose, purposes } from './ledger/ledger.ts';
+export type { AdamWOptions, AdamWState } from './operations/adamw.ts';
+export { type AttendOptions, type AttentionState, lowestFloat } from './operations/attend.ts';
+export type { AttendBackwardInputs, AttentionGradients } from './operations/attend-backward.ts';
+export type { AttendWeightsOptions } from './operations/attend-weights.ts';
+export { denseContext, EagerOperations, type EagerOptions } from './operations/eager-operations.ts';
+export { IndexTensor } from './operations/index-tensor.ts';
+export type { AttentionOptions, Operations, ScopeResult } from './operations/operations.ts';
+export { bytesPerElement, type DType, dtypeOf, type HostArray, hostArray } from './tensor/dtype.ts';
+export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './tensor/half.ts';
+export { checkShape, expectShape, formatShape, type Shape, sameShape, sizeOf } from './tensor/shape.ts';
+export { Tensor } from './tensor/tensor.ts';

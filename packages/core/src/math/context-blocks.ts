@@ -1,0 +1,202 @@
+/**
+ * Contexts computed block by block: states from ids, keys and values from states, and attention over views that exist
+ * only for one block at a time. Scratch is one block's, whatever the length of the context.
+ */
+
+import type { ContextView } from '../backend/context-view.ts';
+import type { AttentionState } from '../operations/attend.ts';
+import { IndexTensor } from '../operations/index-tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import type { ContextModel } from './context-model.ts';
+import { projectKeysAndValues } from './context-source.ts';
+import {
+  consecutive,
+  createIdWindow,
+  type IdSequence,
+  initialStates,
+  type OwnedIdWindow,
+  ownIdWindow,
+} from './initial-state.ts';
+import { contextPageLength } from './page-sizes.ts';
+import type { PagedArray } from './paged-array.ts';
+
+/** Positions per block. */
+export const blockLength = contextPageLength;
+
+/** Calls `visit` for consecutive blocks of [from, to) that do not cross multiples of the block length. */
+export function eachBlock(from: number, to: number, visit: (start: number, count: number) => void): void {
+  for (let start = from; start < to; ) {
+    const end = Math.min(to, (Math.floor(start / blockLength) + 1) * blockLength);
+    visit(start, end - start);
+    start = end;
+  }
+}
+
+/**
+ * Initial states x of positions [start, start + count), [count, D], not normalised. With `index`, the ids are taken
+ * from the device's copy instead of being uploaded.
+ */
+export function blockInitialStates(
+  model: ContextModel,
+  ids: IdSequence,
+  start: number,
+  count: number,
+  index?: PagedArray,
+): Tensor {
+  const { operations, weights, config, work } = model;
+  const window =
+    index === undefined
+      ? createIdWindow(operations.backend, ids, consecutive(start, count), config)
+      : pagedIdWindow(model, index, ids, start, count);
+  try {
+    work.initialStates += count;
+    return operations.scope(() => initialStates(operations, weights, window));
+  } finally {
+    window.dispose();
+  }
+}
+
+/** The id window of consecutive rows, from a device array of ids. */
+function pagedIdWindow(
+  model: ContextModel,
+  index: PagedArray,
+  ids: IdSequence,
+  start: number,
+  count: number,
+): OwnedIdWindow {
+  const { config, operations } = model;
+  const rows = consecutive(start, count);
+  const ahead = config.initialStateWindow - 1; // ids needed before the first row
+  const known = Math.min(start, ahead);
+  using block = Tensor.allocate(operations.backend, [ahead + count], 'i32', 'activations');
+  using beforeStart = block.slice(0, ahead - known);
+  operations.backend.primitives.fill({ out: beforeStart, value: -1 });
+  index.read(start - known, known + count, block, ahead - known);
+  return ownIdWindow(operations.backend, ids, rows, config, (values, offset) =>
+    IndexTensor.over(values, block.slice(ahead - offset, count)),
+  );
+}
+
+/** Context states x̂ of positions [start, start + count), [count, D]. */
+export function blockContextStates(
+  model: ContextModel,
+  ids: IdSequence,
+  start: number,
+  count: number,
+  index?: PagedArray,
+): Tensor {
+  const { operations, config } = model;
+  return operations.scope(() =>
+    operations.rmsNorm(blockInitialStates(model, ids, start, count, index), null, config.rmsNormEps),
+  );
+}
+
+/** Keys (rotated) and values of context states x̂ [n, D] at positions from `start` on, in one layer: [n, G, C]. */
+export function blockKeysAndValues(
+  model: ContextModel,
+  layer: number,
+  states: Tensor,
+  start: number,
+): { keys: Tensor; values: Tensor } {
+  const { operations, weights, config, work } = model;
+  const parameters = weights.layers[layer] as (typeof weights.layers)[number];
+  const count = states.shape[0] as number;
+  work.projectedPositions += count;
+  return operations.scope(() => {
+    const inputs = operations.multiply(states, parameters.norm); // g ⊙ x̂
+    const { keys, values } = projectKeysAndValues(operations, parameters, inputs, config);
+    if (model.angles === null) return { keys, values };
+    using positions = operations.index(consecutive(start, count));
+    return { keys: model.rotate(keys, positions), values };
+  });
+}
+
+/** Attention over a whole view: [T, H, C]. */
+export function attendView(model: ContextModel, queries: Tensor, positions: IndexTensor, view: ContextView): Tensor {
+  const { operations } = model;
+  return operations.scope(() => operations.attend(queries, positions, view, attendOptions(model)).out);
+}
+
+/** Attention over blocks whose view `makeView` computes; the parts merge exactly. */
+export function attendBlocks(
+  model: ContextModel,
+  queries: Tensor,
+  positions: IndexTensor,
+  length: number,
+  makeView: (start: number, count: number) => ContextView,
+): Tensor {
+  return model.operations.scope(() => attendBlocksState(model, queries, positions, length, makeView).out);
+}
+
+function attendBlocksState(
+  model: ContextModel,
+  queries: Tensor,
+  positions: IndexTensor,
+  length: number,
+  makeView: (start: number, count: number) => ContextView,
+): AttentionState {
+  const { operations } = model;
+  const visible = Math.min(length, positions.values.reduce((last, position) => Math.max(last, position), -1) + 1);
+  let into: AttentionState | undefined;
+  eachBlock(0, visible, (start, count) => {
+    into = operations.scope(() => {
+      const view = makeView(start, count);
+      return operations.attend(queries, positions, view, { ...attendOptions(model), ...(into && { into }) });
+    });
+  });
+  return into as AttentionState;
+}
+
+/** The attention weights of one query over a whole view: [H, N]. */
+export function weightsOverView(
+  model: ContextModel,
+  queries: Tensor,
+  position: IndexTensor,
+  view: ContextView,
+): Tensor {
+  const { operations } = model;
+  const options = attendOptions(model);
+  return operations.scope(() => {
+    const logSumExp = operations.logSumExp(operations.attend(queries, position, view, options));
+    return operations.attendWeights(queries, position, view, { ...options, logSumExp });
+  });
+}
+
+/** The attention weights of one query over blocks whose view `makeView` computes: [H, N]. */
+export function weightsOverBlocks(
+  model: ContextModel,
+  queries: Tensor,
+  position: IndexTensor,
+  length: number,
+  makeView: (start: number, count: number) => ContextView,
+): Tensor {
+  const { operations, config } = model;
+  const heads = config.numAttentionHeads;
+  return operations.scope(() => {
+    const state = attendBlocksState(model, queries, position, length, makeView);
+    const logSumExp = operations.logSumExp(state);
+    const weights = operations.zeros([heads, length]);
+    eachBlock(0, length, (start, count) => {
+      operations.scope(() => {
+        const view = makeView(start, count);
+        const part = operations.attendWeights(queries, position, view, { ...attendOptions(model), logSumExp }); // [H, count]
+        operations.backend.primitives.copyBlock({
+          input: part,
+          inputOffset: 0,
+          inputStride: count,
+          out: weights,
+          outOffset: start,
+          outStride: length,
+          outer: heads,
+          length: count,
+        });
+      });
+    });
+    return weights;
+  });
+}
+
+/** Scale and slopes of the model's attention. */
+export function attendOptions(model: ContextModel): { scale: number; slopes: Tensor | null } {
+  return { scale: 1 / Math.sqrt(model.config.headDim), slopes: model.slopes };
+}

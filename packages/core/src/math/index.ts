@@ -1,0 +1,37 @@
+/** `@inattention/core/math`: InAttention over the contract: initial states, tables, context modes, merging, plan. */
+
+export { alibiSlopes } from './alibi.ts';
+export { Context, type ContextOptions, checkTokens } from './context.ts';
+export { type ContextDType, type ContextMode, contextModes } from './context-mode.ts';
+export { ContextModel } from './context-model.ts';
+export {
+  type ContextSource,
+  type ContextWeights,
+  inattentionLayers,
+  type KeyValueWeights,
+  projectKeysAndValues,
+  type WorkCount,
+} from './context-source.ts';
+export { ContextTable } from './context-table.ts';
+export {
+  consecutive,
+  createIdWindow,
+  type EmbeddingWeights,
+  type IdSequence,
+  type IdWindow,
+  initialStates,
+  type OwnedIdWindow,
+} from './initial-state.ts';
+export type { AttentionType, ModelConfig, PositionEmbeddingType } from './model-config.ts';
+export { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
+export {
+  type ContextPlan,
+  type ContextPlanRow,
+  contextBytes,
+  type PlanOptions,
+  parameterCount,
+  plan,
+  tableBytes,
+  weightBytes,
+} from './plan.ts';
+export { createRopeAngles, maxRopePositions, type OwnedRopeAngles, ropeAnglesBytes } from './rope-angles.ts';

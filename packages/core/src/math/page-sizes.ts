@@ -1,0 +1,15 @@
+/**
+ * Page sizes, exported because predictions of `plan()` are exact: a context of N positions takes ceil(N / page)
+ * pages of each of its arrays, a table of U ids takes ceil(U / slots) row pages per layer.
+ */
+
+/** Positions per page of a context's arrays (ids or slots, 1/rms, keys, values). */
+export const contextPageLength = 256;
+
+/** Slots (distinct ids, each w rows) per page of a table, and rows per page of position rows and state rows. */
+export const rowPageSlots = 256;
+
+/** Pages of `pageLength` that hold `count` entries. */
+export function pageCount(count: number, pageLength: number): number {
+  return Math.ceil(count / pageLength);
+}

@@ -1,0 +1,217 @@
+/**
+ * Predictions, to the byte, of what a context takes in each mode (DESIGN §4), and the choice among them. What is
+ * predicted is what the ledger counts: whole pages, `weights` with rotary angles and slopes. Scratch of a step is not
+ * part of it; it does not depend on the length of the context.
+ */
+
+import { InvalidArgumentError } from '../errors/errors.ts';
+import { bytesPerElement } from '../tensor/dtype.ts';
+import type { ContextDType, ContextMode } from './context-mode.ts';
+import { contextModes } from './context-mode.ts';
+import { inattentionLayers } from './context-source.ts';
+import type { ModelConfig } from './model-config.ts';
+import { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
+import { maxRopePositions, ropeAnglesBytes } from './rope-angles.ts';
+
+export interface PlanOptions {
+  /** N: ids in the context. */
+  readonly tokens: number;
+  /** U: distinct ids among them. Default: the bound min(N, V). */
+  readonly distinct?: number;
+  /** Bytes that weights, context and table may take together. Default: no limit. */
+  readonly budget?: number;
+  /** dtype of what the context keeps. Default f32. */
+  readonly dtype?: ContextDType;
+}
+
+export interface ContextPlanRow {
+  readonly mode: ContextMode;
+  /** Device bytes of the session. */
+  readonly contextBytes: number;
+  /** Device bytes of the model's table, for all its sessions. */
+  readonly tableBytes: number;
+  /** Device bytes of weights, rotary angles and slopes. */
+  readonly weightBytes: number;
+  /** Host bytes: the ids (and, in `states`, the rows that hold their states). */
+  readonly hostBytes: number;
+  /** weightBytes + contextBytes + tableBytes. */
+  readonly totalBytes: number;
+  /** Multiply-adds × 2 to the first logits, with an empty table. */
+  readonly firstTokenFlops: number;
+  /** Multiply-adds × 2 of each further token. */
+  readonly decodeFlops: number;
+  /** Whether totalBytes is within the budget and the positions can be addressed. */
+  readonly fits: boolean;
+  /** Why not, when it does not fit. */
+  readonly reason?: string;
+}
+
+export interface ContextPlan {
+  readonly tokens: number;
+  readonly distinct: number;
+  /** True when `distinct` is the bound, not a count. */
+  readonly distinctIsBound: boolean;
+  readonly budget: number | null;
+  readonly dtype: ContextDType;
+  readonly rows: readonly ContextPlanRow[];
+  /** Device bytes of the KV cache of the same-size self-attention model, in the same pages and dtype. */
+  readonly selfAttentionContextBytes: number;
+  /** The mode `auto` takes: the least work among those that fit; null when none does. */
+  readonly chosen: ContextMode | null;
+}
+
+/** Decode steps that `auto` weighs against the first token: a short answer. */
+const answerLength = 64;
+
+/** Number of parameters. */
+export function parameterCount(config: ModelConfig): number {
+  const { hiddenSize: D, vocabSize: V, intermediateSize: F, headDim: C } = config;
+  const queries = config.numAttentionHeads * C;
+  const keys = config.numKeyValueHeads * C;
+  const layer = 2 * D + 2 * D * queries + 2 * D * keys + 3 * D * F;
+  const positions = config.positionEmbeddingType === 'learned' ? config.maxPositionEmbeddings * D : 0;
+  const head = config.tieWordEmbeddings ? 0 : V * D;
+  return V * D + positions + (config.initialStateWindow - 1) * D * D + config.numHiddenLayers * layer + D + head;
+}
+
+/** Device bytes of the weights in f32, with the rotary angles and slopes made from the configuration. */
+export function weightBytes(config: ModelConfig): number {
+  const angles = config.positionEmbeddingType === 'rope' ? ropeAnglesBytes(config.headDim) : 0;
+  const slopes = config.positionEmbeddingType === 'alibi' ? config.numAttentionHeads * 4 : 0;
+  return parameterCount(config) * 4 + angles + slopes;
+}
+
+/** Device bytes of one layer's KV cache. */
+function cacheBytes(config: ModelConfig, tokens: number, dtype: ContextDType): number {
+  const positions = pageCount(tokens, contextPageLength) * contextPageLength;
+  return 2 * config.numKeyValueHeads * config.headDim * bytesPerElement[dtype] * positions;
+}
+
+/** Device bytes of a session's context of `tokens` ids. */
+export function contextBytes(config: ModelConfig, mode: ContextMode, tokens: number, dtype: ContextDType): number {
+  const inattention = inattentionLayers(config).length;
+  const self = (config.numHiddenLayers - inattention) * cacheBytes(config, tokens, dtype);
+  const positions = pageCount(tokens, contextPageLength) * contextPageLength;
+  const index = 4 * positions;
+  switch (mode) {
+    case 'kv':
+      return self + index + inattention * cacheBytes(config, tokens, dtype);
+    case 'tables':
+      return self + index + 4 * positions;
+    case 'states': {
+      const rows = pageCount(tokens, rowPageSlots) * rowPageSlots;
+      return self + index + rows * config.hiddenSize * bytesPerElement[dtype];
+    }
+    case 'ids':
+      return self + index;
+  }
+}
+
+/** Device bytes of a table that has seen `distinct` ids and, with learned positions, `tokens` positions. */
+export function tableBytes(config: ModelConfig, distinct: number, tokens: number, dtype: ContextDType): number {
+  const learned = config.positionEmbeddingType === 'learned';
+  const slots = pageCount(distinct, rowPageSlots) * config.initialStateWindow;
+  const positions = learned ? pageCount(tokens, rowPageSlots) : 0;
+  const rowBytes = 2 * config.numKeyValueHeads * config.headDim * bytesPerElement[dtype];
+  return inattentionLayers(config).length * rowBytes * (slots + positions) * rowPageSlots;
+}
+
+/** Predicts every mode and picks the one with the least work for a first token and a short answer that fits. */
+export function plan(config: ModelConfig, options: PlanOptions): ContextPlan {
+  const { tokens, dtype = 'f32' } = options;
+  checkCount(tokens, 'tokens', 0, Number.MAX_SAFE_INTEGER);
+  const bound = Math.min(tokens, config.vocabSize);
+  const distinct = options.distinct ?? bound;
+  checkCount(distinct, 'distinct', Math.min(1, bound), bound);
+  if (options.budget !== undefined) checkCount(options.budget, 'budget', 0, Number.MAX_SAFE_INTEGER);
+  const rows = contextModes.map((mode) => planRow(config, mode, tokens, distinct, dtype, options.budget));
+  const work = (row: ContextPlanRow) => row.firstTokenFlops + answerLength * row.decodeFlops;
+  const fitting = rows.filter((row) => row.fits).sort((a, b) => work(a) - work(b) || a.totalBytes - b.totalBytes);
+  return {
+    tokens,
+    distinct,
+    distinctIsBound: options.distinct === undefined,
+    budget: options.budget ?? null,
+    dtype,
+    rows,
+    selfAttentionContextBytes: config.numHiddenLayers * cacheBytes(config, tokens, dtype),
+    chosen: fitting[0]?.mode ?? null,
+  };
+}
+
+function planRow(
+  config: ModelConfig,
+  mode: ContextMode,
+  tokens: number,
+  distinct: number,
+  dtype: ContextDType,
+  budget: number | undefined,
+): ContextPlanRow {
+  const context = contextBytes(config, mode, tokens, dtype);
+  const table = mode === 'tables' ? tableBytes(config, distinct, tokens, dtype) : 0;
+  const weights = weightBytes(config);
+  const totalBytes = weights + context + table;
+  const reason = whyNot(config, tokens, totalBytes, budget);
+  const mirrors = mode === 'states' ? 2 : 1;
+  return {
+    mode,
+    contextBytes: context,
+    tableBytes: table,
+    weightBytes: weights,
+    hostBytes: mirrors * pageCount(tokens, contextPageLength) * contextPageLength * 4,
+    totalBytes,
+    ...work(config, mode, tokens, distinct),
+    fits: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function whyNot(
+  config: ModelConfig,
+  tokens: number,
+  totalBytes: number,
+  budget: number | undefined,
+): string | undefined {
+  const { positionEmbeddingType, maxPositionEmbeddings } = config;
+  if (positionEmbeddingType === 'learned' && tokens > maxPositionEmbeddings) {
+    return `learned positions end at ${maxPositionEmbeddings}`;
+  }
+  if (positionEmbeddingType === 'rope' && tokens > maxRopePositions) return `positions end at ${maxRopePositions}`;
+  if (budget !== undefined && totalBytes > budget) return `needs ${totalBytes} bytes, ${totalBytes - budget} too many`;
+  return undefined;
+}
+
+/** Floating-point operations of the first token and of each further one. Self layers' prefill is counted in all modes. */
+function work(
+  config: ModelConfig,
+  mode: ContextMode,
+  tokens: number,
+  distinct: number,
+): { firstTokenFlops: number; decodeFlops: number } {
+  const { hiddenSize: D, intermediateSize: F, vocabSize: V, headDim: C, initialStateWindow: w } = config;
+  const queries = config.numAttentionHeads * C;
+  const keys = config.numKeyValueHeads * C;
+  const layers = inattentionLayers(config).length;
+  const project = 4 * keys * D; // k and v of one state, one layer
+  const mix = 2 * (w - 1) * D * D; // window of one state
+  const layer = 4 * queries * D + 6 * D * F;
+  const lastSelf = config.attentionTypes.lastIndexOf('self');
+  const attention = 4 * queries * tokens * config.numHiddenLayers;
+  const prefill = lastSelf < 1 ? 0 : tokens * (lastSelf * layer + project + (lastSelf * 4 * queries * tokens) / 2);
+  const step = config.numHiddenLayers * layer + 2 * V * D + attention;
+  const perPosition = { kv: 0, tables: 4 * w * keys, states: project, ids: project + mix }[mode];
+  const append = { kv: layers * project + mix, tables: mix, states: mix, ids: 0 }[mode];
+  const fill = mode === 'tables' ? distinct * (w * layers * project + mix) : 0;
+  const decodeFlops = step + layers * perPosition * tokens + append;
+  return { firstTokenFlops: prefill + append * tokens + fill + decodeFlops, decodeFlops };
+}
+
+function checkCount(value: number, name: string, least: number, most: number): void {
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new InvalidArgumentError({
+      what: `plan() was given an impossible ${name}.`,
+      got: String(value),
+      expected: `a whole number from ${least} to ${most}`,
+    });
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Context mode `tables`: a slot and one f32 1/rms per position; keys and values are rows of the model's table. Edits
+ * touch the edited ids and the w−1 positions after the seam; later slots and scales move, 8 bytes a position.
+ */
+
+import type { ContextView } from '../backend/context-view.ts';
+import type { IndexTensor } from '../operations/index-tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { attendView, blockInitialStates, eachBlock, weightsOverView } from './context-blocks.ts';
+import type { ContextModel } from './context-model.ts';
+import { alteredRange, type ContextChange, type ContextStore, isAppend } from './context-store.ts';
+import type { ContextTable } from './context-table.ts';
+import { forkAll } from './fork-all.ts';
+import type { IntegerList } from './integer-list.ts';
+import { indexArray } from './kv-store.ts';
+import { contextPageLength } from './page-sizes.ts';
+import { PagedArray } from './paged-array.ts';
+
+export class TableStore implements ContextStore {
+  readonly mode = 'tables';
+  readonly #model: ContextModel;
+  readonly #table: ContextTable;
+  /** The ids this store counts as used in the table. */
+  #ids: IntegerList;
+  readonly #index: PagedArray;
+  readonly #scale: PagedArray;
+
+  constructor(
+    model: ContextModel,
+    table: ContextTable,
+    ids: IntegerList,
+    index = indexArray(model),
+    scale = scaleArray(model),
+  ) {
+    this.#model = model;
+    this.#ids = ids;
+    this.#table = table;
+    this.#index = index;
+    this.#scale = scale;
+    this.#table.join();
+    this.#table.reuse(ids.slice());
+  }
+
+  get byteLength(): number {
+    return this.#index.byteLength + this.#scale.byteLength;
+  }
+
+  apply(change: ContextChange): void {
+    const { ids, start, removed, inserted } = change;
+    const lengthBefore = ids.length - inserted + removed.length;
+    const added = ids.slice(start, start + inserted);
+    const slots = this.#table.acquire(added);
+    try {
+      this.#table.growPositions(ids.length);
+      const moved =
+        this.#index.splice(start, removed.length, inserted) + this.#scale.splice(start, removed.length, inserted);
+      this.#model.work.movedBytes += moved;
+      this.#index.writeHost(start, slots);
+      this.#rescale(change);
+    } catch (error) {
+      this.#table.release(added);
+      if (isAppend(change)) {
+        this.#index.truncate(lengthBefore);
+        this.#scale.truncate(lengthBefore);
+      }
+      throw error;
+    }
+    this.#table.release(removed);
+    this.#ids = ids;
+  }
+
+  attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
+    return attendView(this.#model, queries, positions, this.#view(layer));
+  }
+
+  weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
+    return weightsOverView(this.#model, queries, position, this.#view(layer));
+  }
+
+  fork(ids: IntegerList): TableStore {
+    const [index, scale] = forkAll([this.#index, this.#scale]);
+    return new TableStore(this.#model, this.#table, ids, index, scale);
+  }
+
+  dispose(): void {
+    this.#table.release(this.#ids.slice());
+    this.#index.dispose();
+    this.#scale.dispose();
+    this.#table.leave();
+  }
+
+  /** Recomputes 1/rms of the positions the change altered. */
+  #rescale(change: ContextChange): void {
+    const { operations, config, weights } = this.#model;
+    const { from, to } = alteredRange(change, config.initialStateWindow, weights.positions !== null);
+    eachBlock(from, to, (start, count) => {
+      operations.scope(() => {
+        const states = blockInitialStates(this.#model, change.ids, start, count);
+        this.#scale.write(start, operations.inverseRms(states, config.rmsNormEps));
+      });
+    });
+  }
+
+  #view(layer: number): ContextView {
+    const { config, angles } = this.#model;
+    return {
+      length: this.#index.length,
+      firstPosition: 0,
+      kvHeads: config.numKeyValueHeads,
+      headDim: config.headDim,
+      window: config.initialStateWindow,
+      rows: this.#table.rows(layer),
+      pageLength: contextPageLength,
+      index: this.#index.pages,
+      scale: this.#scale.pages,
+      positionRows: this.#table.positionRows(layer),
+      rope: angles,
+    };
+  }
+}
+
+function scaleArray(model: ContextModel): PagedArray {
+  return new PagedArray(model.operations, {
+    dtype: 'f32',
+    rowShape: [],
+    pageLength: contextPageLength,
+    purpose: 'context',
+  });
+}

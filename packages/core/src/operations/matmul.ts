@@ -1,0 +1,93 @@
+/** Batched matrix multiplication, and `linear`, its form for weights. */
+
+import { ShapeError } from '../errors/errors.ts';
+import { formatShape, sizeOf } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { asRows, expectFloat, expectWeight, type OperationContext } from './operation-context.ts';
+
+export interface MatmulOptions {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Factor on the product. Default 1. */
+  readonly scale?: number;
+}
+
+/** op(a) op(b): [.., M, K] and [.., K, N] to [.., M, N]; equal batch axes, or one operand without any. */
+export function matmul(context: OperationContext, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false, scale = 1 } = options;
+  expectFloat(a, 'matmul: the first operand');
+  expectWeight(context, b, 'matmul: the second operand');
+  const [batchA, [rowsA = 0, columnsA = 0]] = splitMatrix(a);
+  const [batchB, [rowsB = 0, columnsB = 0]] = splitMatrix(b);
+  const rows = transposeA ? columnsA : rowsA;
+  const inner = transposeA ? rowsA : columnsA;
+  const columns = transposeB ? rowsB : columnsB;
+  const batchShape = batchA.length === 0 ? batchB : batchA;
+  const batchesFit = batchA.length === 0 || batchB.length === 0 || sizeOf(batchA) === sizeOf(batchB);
+  if (inner !== (transposeB ? columnsB : rowsB) || !batchesFit) {
+    throw new ShapeError({
+      what: 'matmul: the operands do not fit.',
+      got: `${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} and ${formatShape(b.shape)}${transposeB ? 'ᵀ' : ''}`,
+    });
+  }
+  const out = context.allocate([...batchShape, rows, columns]);
+  if (out.size > 0) {
+    context.backend.primitives.matmul({
+      a,
+      b,
+      out,
+      batch: sizeOf(batchShape),
+      rows,
+      columns,
+      inner,
+      transposeA,
+      transposeB,
+      strideA: batchA.length === 0 ? 0 : rows * inner,
+      strideB: batchB.length === 0 ? 0 : inner * columns,
+      scale,
+      accumulate: false,
+    });
+  }
+  return out;
+}
+
+/** x Wᵀ: [.., K] and [M, K] to [.., M]. */
+export function linear(context: OperationContext, input: Tensor, weight: Tensor): Tensor {
+  expectFloat(input, 'linear: the input');
+  expectWeight(context, weight, 'linear: the weight');
+  const { rows, width } = asRows(input, 'linear: the input');
+  const [columns = 0, inner] = weight.shape;
+  if (weight.shape.length !== 2 || inner !== width) {
+    throw new ShapeError({
+      what: 'linear: the weight does not fit the input.',
+      got: `${formatShape(input.shape)} and ${formatShape(weight.shape)}`,
+      expected: `a weight of shape [*, ${width}]`,
+    });
+  }
+  const out = context.allocate([...input.shape.slice(0, -1), columns]);
+  if (out.size > 0) {
+    context.backend.primitives.matmul({
+      a: input,
+      b: weight,
+      out,
+      batch: 1,
+      rows,
+      columns,
+      inner: width,
+      transposeA: false,
+      transposeB: true,
+      strideA: 0,
+      strideB: 0,
+      scale: 1,
+      accumulate: false,
+    });
+  }
+  return out;
+}
+
+function splitMatrix(tensor: Tensor): [batch: readonly number[], matrix: readonly number[]] {
+  if (tensor.shape.length < 2) {
+    throw new ShapeError({ what: 'matmul needs matrices.', got: formatShape(tensor.shape) });
+  }
+  return [tensor.shape.slice(0, -2), tensor.shape.slice(-2)];
+}

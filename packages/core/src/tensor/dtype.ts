@@ -1,0 +1,26 @@
+/**
+ * Element types of tensors. f32 is what is computed in; f16 is storage (weights, context rows); i32 and u32 hold
+ * token ids, positions and row numbers. What a backend accepts where is in its `capabilities`.
+ */
+
+export type DType = 'f32' | 'f16' | 'i32' | 'u32';
+
+/** Bytes of one element. */
+export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4 };
+
+/** Host data of a tensor: f16 travels as its bit patterns. */
+export type HostArray = Float32Array | Uint16Array | Int32Array | Uint32Array;
+
+/** The dtype a host array holds. */
+export function dtypeOf(data: HostArray): DType {
+  if (data instanceof Float32Array) return 'f32';
+  if (data instanceof Uint16Array) return 'f16';
+  return data instanceof Int32Array ? 'i32' : 'u32';
+}
+
+/** Wraps little-endian bytes as a host array of `dtype`. `bytes` must start on an element boundary. */
+export function hostArray(dtype: DType, bytes: ArrayBuffer): HostArray {
+  if (dtype === 'f32') return new Float32Array(bytes);
+  if (dtype === 'f16') return new Uint16Array(bytes);
+  return dtype === 'i32' ? new Int32Array(bytes) : new Uint32Array(bytes);
+}

@@ -1,0 +1,170 @@
+/**
+ * A tensor: a typed, contiguous region of a backend's memory with an owner. Storage is counted: `reshape` and `slice`
+ * make new tensors over the same bytes, and the bytes go back when the last of them is disposed. Owners call
+ * `dispose()`, or use `using`, or let an operations scope do it. There is no garbage-collected release.
+ */
+
+import type { Backend } from '../backend/backend.ts';
+import type { BackendBuffer, TensorView } from '../backend/tensor-view.ts';
+import { DisposedError, DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
+import type { Purpose } from '../ledger/ledger.ts';
+import { bytesPerElement, type DType, dtypeOf, type HostArray, hostArray } from './dtype.ts';
+import { decodeFloat16 } from './half.ts';
+import { checkShape, formatShape, type Shape, sizeOf } from './shape.ts';
+
+/** Counted bytes, shared by the tensors over them. */
+class Storage {
+  readonly backend: Backend;
+  readonly buffer: BackendBuffer;
+  #owners = 1;
+
+  constructor(backend: Backend, buffer: BackendBuffer) {
+    this.backend = backend;
+    this.buffer = buffer;
+  }
+
+  share(): Storage {
+    this.#owners += 1;
+    return this;
+  }
+
+  release(): void {
+    this.#owners -= 1;
+    if (this.#owners === 0) this.backend.free(this.buffer);
+  }
+}
+
+export class Tensor implements TensorView {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly byteOffset: number;
+  #storage: Storage | null;
+
+  private constructor(storage: Storage, dtype: DType, shape: Shape, byteOffset: number) {
+    this.#storage = storage;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.byteOffset = byteOffset;
+  }
+
+  /** Takes memory for `shape`, contents undefined. Throws OutOfMemoryError. */
+  static allocate(backend: Backend, shape: Shape, dtype: DType, purpose: Purpose): Tensor {
+    checkShape(shape, 'A tensor');
+    const buffer = backend.allocate(sizeOf(shape) * bytesPerElement[dtype], purpose);
+    return new Tensor(new Storage(backend, buffer), dtype, [...shape], 0);
+  }
+
+  /** Takes memory and copies `data` (f16: bit patterns in a Uint16Array) into it. */
+  static from(backend: Backend, data: HostArray, shape: Shape, purpose: Purpose): Tensor {
+    checkShape(shape, 'A tensor');
+    if (data.length !== sizeOf(shape)) {
+      throw new ShapeError({
+        what: 'A tensor was given data that does not fill its shape.',
+        got: `${data.length} elements`,
+        expected: `${sizeOf(shape)} for ${formatShape(shape)}`,
+      });
+    }
+    const tensor = Tensor.allocate(backend, shape, dtypeOf(data), purpose);
+    backend.write(tensor.buffer, 0, data);
+    return tensor;
+  }
+
+  get backend(): Backend {
+    return this.#alive().backend;
+  }
+
+  get buffer(): BackendBuffer {
+    return this.#alive().buffer;
+  }
+
+  get disposed(): boolean {
+    return this.#storage === null;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** A new tensor over the same bytes; both must be disposed of. */
+  reshape(shape: Shape): Tensor {
+    checkShape(shape, 'reshape');
+    if (sizeOf(shape) !== this.size) {
+      throw new ShapeError({
+        what: 'reshape must keep the number of elements.',
+        got: `${formatShape(this.shape)} to ${formatShape(shape)}`,
+      });
+    }
+    return new Tensor(this.#alive().share(), this.dtype, [...shape], this.byteOffset);
+  }
+
+  /** Entries [start, start + count) of the first axis, over the same bytes; both must be disposed of. */
+  slice(start: number, count: number): Tensor {
+    const [length = 0, ...rest] = this.shape;
+    if (!(Number.isInteger(start) && Number.isInteger(count) && start >= 0 && count >= 0 && start + count <= length)) {
+      throw new InvalidArgumentError({
+        what: 'slice is out of range.',
+        got: `start ${start}, count ${count}`,
+        expected: `a range within 0 … ${length}`,
+      });
+    }
+    const byteOffset = this.byteOffset + start * sizeOf(rest) * bytesPerElement[this.dtype];
+    if (byteOffset % 4 !== 0) {
+      throw new InvalidArgumentError({
+        what: 'slice must start on a multiple of 4 bytes.',
+        got: `byte ${byteOffset}`,
+        fix: 'slice f16 tensors at even element offsets',
+      });
+    }
+    return new Tensor(this.#alive().share(), this.dtype, [count, ...rest], byteOffset);
+  }
+
+  /** Overwrites the whole tensor. */
+  write(data: HostArray): void {
+    if (dtypeOf(data) !== this.dtype) {
+      throw new DTypeError({ what: 'write was given another dtype.', got: dtypeOf(data), expected: this.dtype });
+    }
+    if (data.length !== this.size) {
+      throw new ShapeError({
+        what: 'write was given the wrong number of elements.',
+        got: String(data.length),
+        expected: String(this.size),
+      });
+    }
+    this.backend.write(this.buffer, this.byteOffset, data);
+  }
+
+  /** The elements as they are stored (f16: bit patterns). */
+  async read(): Promise<HostArray> {
+    const bytes = await this.backend.read(this.buffer, this.byteOffset, this.size * bytesPerElement[this.dtype]);
+    return hostArray(this.dtype, bytes);
+  }
+
+  /** The elements of an f32 or f16 tensor as floats. */
+  async readFloat32(): Promise<Float32Array> {
+    const data = await this.read();
+    if (data instanceof Float32Array) return data;
+    if (data instanceof Uint16Array) return decodeFloat16(data);
+    throw new DTypeError({ what: 'readFloat32 needs a float tensor.', got: this.dtype, expected: 'f32 or f16' });
+  }
+
+  /** Gives up this tensor's share of its bytes. Doing so twice is harmless. */
+  dispose(): void {
+    this.#storage?.release();
+    this.#storage = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #alive(): Storage {
+    if (this.#storage === null) {
+      throw new DisposedError({
+        what: `A tensor of shape ${formatShape(this.shape)} was used after it was disposed of.`,
+        fix: 'keep its owner alive, or return it from the scope that made it',
+      });
+    }
+    return this.#storage;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * A decoder's parameters, over whatever holds them: tensors for inference, variables for training.
+ * Names and shapes are those of the files (DESIGN §6): Llama's, plus positions and the initial-state window.
+ */
+
+import type { ContextWeights, KeyValueWeights, ModelConfig } from '@inattention/core/math';
+
+export interface LayerWeights<V> extends KeyValueWeights<V> {
+  /** W_Q, [H·C, D]. */
+  readonly query: V;
+  /** W_O, [D, H·C]. */
+  readonly output: V;
+  /** post_attention_layernorm.weight, [D]. */
+  readonly mlpNorm: V;
+  /** [F, D] */
+  readonly gate: V;
+  /** [F, D] */
+  readonly up: V;
+  /** [D, F] */
+  readonly down: V;
+}
+
+export interface DecoderWeights<V> extends ContextWeights<V> {
+  readonly layers: readonly LayerWeights<V>[];
+  /** norm.weight, [D]. */
+  readonly norm: V;
+  /** W_U, [V, D]; the embedding itself when tied. */
+  readonly head: V;
+}
+
+/** Collects a decoder's parameters from `get`, which is asked once for each tensor name of the files. */
+export function collectWeights<V>(config: ModelConfig, get: (name: string) => V): DecoderWeights<V> {
+  const embedding = get('model.embed_tokens.weight');
+  return {
+    embedding,
+    positions: config.positionEmbeddingType === 'learned' ? get('model.embed_positions.weight') : null,
+    initialState: config.initialStateWindow > 1 ? get('model.initial_state.weight') : null,
+    layers: config.attentionTypes.map((_, layer) => {
+      const name = (part: string) => `model.layers.${layer}.${part}.weight`;
+      return {
+        norm: get(name('input_layernorm')),
+        query: get(name('self_attn.q_proj')),
+        key: get(name('self_attn.k_proj')),
+        value: get(name('self_attn.v_proj')),
+        output: get(name('self_attn.o_proj')),
+        mlpNorm: get(name('post_attention_layernorm')),
+        gate: get(name('mlp.gate_proj')),
+        up: get(name('mlp.up_proj')),
+        down: get(name('mlp.down_proj')),
+      };
+    }),
+    norm: get('model.norm.weight'),
+    head: config.tieWordEmbeddings ? embedding : get('lm_head.weight'),
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * A model on a device: weights, the tables its sessions share, and its tokenizer. Made by `loadModel` or `createModel`;
+ * disposing of it disposes of its sessions.
+ */
+
+import { type Backend, DisposedError, type EagerOperations, type Tensor, UnsupportedError } from '@inattention/core';
+import {
+  Context,
+  type ContextDType,
+  type ContextMode,
+  ContextModel,
+  type ContextPlan,
+  checkTokens,
+  type ModelConfig,
+  type PlanOptions,
+  parameterCount,
+  plan,
+} from '@inattention/core/math';
+import type { Tokenizer } from '@inattention/formats';
+import { checkIdValues } from './check-id-values.ts';
+import type { DecoderWeights } from './decoder-weights.ts';
+import { Session } from './session.ts';
+
+export interface SessionOptions {
+  /** Default `auto`: what `plan()` picks for `expectedTokens`. */
+  readonly context?: ContextMode | 'auto';
+  /** dtype of what the context keeps. Default f32. */
+  readonly dtype?: ContextDType;
+  /** Bytes the session's context may take. Default: no limit. */
+  readonly budget?: number;
+  /** Length that `auto` plans for. Default 4096. */
+  readonly expectedTokens?: number;
+}
+
+export interface ModelParts {
+  readonly backend: Backend;
+  readonly operations: EagerOperations;
+  readonly config: ModelConfig;
+  readonly weights: DecoderWeights<Tensor>;
+  readonly tokenizer: Tokenizer | null;
+  /** Identifies configuration and weights in saved sessions. */
+  readonly fingerprint: string;
+  /** Bytes each table may take. */
+  readonly tableBudget?: number;
+}
+
+export class Model {
+  readonly backend: Backend;
+  readonly operations: EagerOperations;
+  readonly config: ModelConfig;
+  readonly weights: DecoderWeights<Tensor>;
+  readonly contextModel: ContextModel;
+  readonly tokenizer: Tokenizer | null;
+  readonly fingerprint: string;
+  readonly #sessions = new Set<Session>();
+  #disposed = false;
+
+  constructor(parts: ModelParts) {
+    this.backend = parts.backend;
+    this.operations = parts.operations;
+    this.config = parts.config;
+    this.weights = parts.weights;
+    this.tokenizer = parts.tokenizer;
+    this.fingerprint = parts.fingerprint;
+    const options = parts.tableBudget === undefined ? {} : { tableBudget: parts.tableBudget };
+    this.contextModel = new ContextModel(parts.operations, parts.config, parts.weights, options);
+  }
+
+  /** Number of parameters. */
+  get parameters(): number {
+    return parameterCount(this.config);
+  }
+
+  /** Device bytes of the tables all sessions share. */
+  get tableBytes(): number {
+    return this.contextModel.tableBytes;
+  }
+
+  /** Bytes each context mode would take, and which one `auto` picks. */
+  plan(options: PlanOptions): ContextPlan {
+    return plan(this.config, options);
+  }
+
+  createSession(options: SessionOptions = {}): Session {
+    this.#alive();
+    const { context: wanted = 'auto', dtype = 'f32', budget = Number.POSITIVE_INFINITY } = options;
+    const mode = wanted === 'auto' ? this.#choose(options) : wanted;
+    return this.adopt(new Context(this.contextModel, { mode, dtype }), budget);
+  }
+
+  /** A session over a context of this model, which the session then owns. */
+  adopt(context: Context, budget: number): Session {
+    this.#alive();
+    const session = new Session({
+      model: this,
+      context,
+      budget,
+      onDispose: (ended) => this.#sessions.delete(ended),
+    });
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Token ids of a text. Throws UnsupportedError when the model came without a tokenizer. */
+  encode(text: string): Int32Array {
+    const ids = this.#requireTokenizer().encode(text);
+    checkTokens(ids, this.config.vocabSize);
+    return ids;
+  }
+
+  /** Text of token ids. */
+  decode(ids: Iterable<number>): string {
+    return this.#requireTokenizer().decode(ids);
+  }
+
+  /** Ids as an Int32Array, each checked to be a whole number below V. */
+  checkIds(ids: Int32Array | readonly number[]): Int32Array {
+    return checkIdValues(ids, this.config.vocabSize);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const session of [...this.#sessions]) session.dispose();
+    this.contextModel.dispose();
+    for (const tensor of new Set(weightTensors(this.weights))) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #choose({ expectedTokens = 4096, dtype = 'f32', budget }: SessionOptions): ContextMode {
+    const { maxPositionEmbeddings, positionEmbeddingType } = this.config;
+    const tokens =
+      positionEmbeddingType === 'learned' ? Math.min(expectedTokens, maxPositionEmbeddings) : expectedTokens;
+    const planned = plan(this.config, { tokens, dtype });
+    if (budget === undefined) return planned.chosen as ContextMode;
+    const fitting = planned.rows.filter((row) => row.contextBytes <= budget).map((row) => row.mode);
+    if (fitting.includes(planned.chosen as ContextMode)) return planned.chosen as ContextMode;
+    const [mode] = fitting;
+    if (mode === undefined) {
+      throw new UnsupportedError({
+        what: `No context mode keeps ${tokens} ids within the budget.`,
+        got: `${budget} bytes`,
+        expected: `at least ${Math.min(...planned.rows.map((row) => row.contextBytes))} bytes`,
+        fix: 'raise the budget or lower expectedTokens',
+      });
+    }
+    return mode;
+  }
+
+  #requireTokenizer(): Tokenizer {
+    this.#alive();
+    if (this.tokenizer === null) {
+      throw new UnsupportedError({
+        what: 'This model has no tokenizer.',
+        fix: 'put its tokenizer.json into the model folder, or pass token ids instead of text',
+      });
+    }
+    return this.tokenizer;
+  }
+
+  #alive(): void {
+    if (this.#disposed) throw new DisposedError({ what: 'The model was used after it was disposed of.' });
+  }
+}
+
+/** Every tensor of a decoder, the tied head included (as the embedding again). */
+export function weightTensors<V>(weights: DecoderWeights<V>): V[] {
+  const { embedding, positions, initialState, layers, norm, head } = weights;
+  const shared = [embedding, positions, initialState, norm, head].filter((value): value is V & {} => value !== null);
+  return [...shared, ...layers.flatMap((layer) => Object.values(layer) as V[])];
+}

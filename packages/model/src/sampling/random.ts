@@ -1,0 +1,48 @@
+/**
+ * The random numbers of sampling and initialisation: xoroshiro128+ of the pure-rand library, whose state is a short
+ * list of integers that a saved session can carry.
+ */
+
+import { InvalidArgumentError } from '@inattention/core';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+
+export class Random {
+  readonly #generator: RandomGenerator;
+
+  private constructor(generator: RandomGenerator) {
+    this.#generator = generator;
+  }
+
+  /** A generator seeded with a 32-bit integer. */
+  static seeded(seed: number): Random {
+    if (!Number.isInteger(seed) || seed < -(2 ** 31) || seed >= 2 ** 32) {
+      throw new InvalidArgumentError({ what: 'A seed is a 32-bit integer.', got: String(seed) });
+    }
+    return new Random(xoroshiro128plus(seed | 0));
+  }
+
+  /** Continues where `state` was taken. */
+  static fromState(state: readonly number[]): Random {
+    if (state.length !== 4 || !state.every((word) => word === (word | 0))) {
+      throw new InvalidArgumentError({ what: 'A random state is four 32-bit integers.', got: `[${state.join(', ')}]` });
+    }
+    return new Random(xoroshiro128plusFromState(state));
+  }
+
+  get state(): readonly number[] {
+    return this.#generator.getState();
+  }
+
+  /** Uniform in [0, 1) with 53 random bits. */
+  uniform(): number {
+    return uniformFloat64(this.#generator);
+  }
+
+  /** Standard normal (Box–Muller). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+}

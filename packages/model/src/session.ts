@@ -1,0 +1,317 @@
+/**
+ * A session: one context being read, written and continued. The context is its ids; appending, editing, forking and
+ * saving cost what DESIGN §3 says. Calls are taken one at a time in order, and a call that fails or is cancelled leaves
+ * the session as it was.
+ */
+
+import {
+  BudgetExceededError,
+  DisposedError,
+  IndexTensor,
+  InvalidArgumentError,
+  NonFiniteError,
+  type Tensor,
+  throwIfAborted,
+} from '@inattention/core';
+import { type Context, type ContextDType, type ContextMode, contextBytes } from '@inattention/core/math';
+import { Exclusive } from './exclusive.ts';
+import type { Model } from './model.ts';
+import { type RunOptions, SessionDecoder } from './session-decoder.ts';
+import { yieldToEventLoop } from './yield-to-event-loop.ts';
+
+/** Ids appended at a time, so that long appends report progress and can be cancelled. */
+const appendPiece = 4096;
+
+/** Largest block of logits held at once, in elements. */
+const logitsBlock = 1 << 22;
+
+/** Positions computed at a time when many are asked for. */
+const positionsBlock = 256;
+
+export interface SessionParts {
+  readonly model: Model;
+  readonly context: Context;
+  /** Bytes the context may take. */
+  readonly budget: number;
+  readonly onDispose: (session: Session) => void;
+}
+
+/** Text or token ids. */
+export type Content = string | Int32Array | readonly number[];
+
+export class Session {
+  readonly model: Model;
+  readonly #context: Context;
+  readonly #budget: number;
+  readonly #decoder: SessionDecoder;
+  readonly #exclusive = new Exclusive();
+  readonly #onDispose: (session: Session) => void;
+  #disposed = false;
+
+  /** Made by `model.createSession()`. */
+  constructor({ model, context, budget, onDispose }: SessionParts) {
+    this.model = model;
+    this.#context = context;
+    this.#budget = budget;
+    this.#decoder = new SessionDecoder(model);
+    this.#onDispose = onDispose;
+  }
+
+  get mode(): ContextMode {
+    return this.#context.mode;
+  }
+
+  get dtype(): ContextDType {
+    return this.#context.dtype;
+  }
+
+  /** Ids in the context. */
+  get length(): number {
+    return this.#context.length;
+  }
+
+  /** A copy of the ids. */
+  get tokens(): Int32Array {
+    return this.#context.ids.slice();
+  }
+
+  /** Device bytes of this session's context; pages shared with forks are counted in each. */
+  get contextBytes(): number {
+    return this.#context.byteLength;
+  }
+
+  /** Device bytes of the model's tables, shared by all its sessions. */
+  get tableBytes(): number {
+    return this.model.contextModel.tableBytes;
+  }
+
+  /** Host bytes of the ids. */
+  get hostBytes(): number {
+    return this.#context.hostByteLength;
+  }
+
+  /** Bytes the context may take; Infinity when unlimited. */
+  get budget(): number {
+    return this.#budget;
+  }
+
+  /** Adds ids or text at the end. */
+  append(content: Content, options: RunOptions = {}): Promise<void> {
+    return this.#enqueue(() => this.#append(this.#ids(content), options));
+  }
+
+  /** Inserts ids or text before `position`. */
+  insert(position: number, content: Content): Promise<void> {
+    return this.replace(position, 0, content);
+  }
+
+  /** Removes `count` ids from `position` on. */
+  remove(position: number, count: number): Promise<void> {
+    return this.replace(position, count, []);
+  }
+
+  /** Replaces `count` ids from `position` on. */
+  replace(position: number, count: number, content: Content): Promise<void> {
+    return this.#enqueue(async () => {
+      const ids = this.#ids(content);
+      await this.#admit(this.length - count + ids.length);
+      this.#context.replace(position, count, ids);
+      this.#decoder.reset();
+      await this.model.backend.sync();
+    });
+  }
+
+  /** A session with the same context that shares pages, table rows and weights, and survives this one. */
+  fork(): Promise<Session> {
+    return this.#enqueue(async () => this.model.adopt(this.#context.fork(), this.#budget));
+  }
+
+  /** Logits [V] of the token after the last one. */
+  nextLogits(options: RunOptions = {}): Promise<Float32Array> {
+    return this.#enqueue(async () => {
+      const [logits] = await this.#logitsAt([this.length - 1], options);
+      return logits as Float32Array;
+    });
+  }
+
+  /** Logits [V] of the token after each of `positions`. */
+  logitsAt(positions: readonly number[] | Int32Array, options: RunOptions = {}): Promise<Float32Array[]> {
+    return this.#enqueue(() => this.#logitsAt([...positions], options));
+  }
+
+  /**
+   * Natural-log loss of `targets[r]` as the token after position `positions[r]`, without ever holding more than a
+   * bounded block of logits.
+   */
+  lossAt(
+    positions: readonly number[] | Int32Array,
+    targets: readonly number[] | Int32Array,
+    options: RunOptions = {},
+  ): Promise<Float64Array> {
+    return this.#enqueue(() => this.#lossAt(Int32Array.from(positions), Int32Array.from(targets), options));
+  }
+
+  /** Attention weights of the query at `position` in one layer: one Float32Array [N] per head. */
+  attentionWeights(layer: number, position = this.length - 1, options: RunOptions = {}): Promise<Float32Array[]> {
+    return this.#enqueue(async () => {
+      this.#checkPositions([position]);
+      if (!(Number.isInteger(layer) && layer >= 0 && layer < this.model.config.numHiddenLayers)) {
+        throw new InvalidArgumentError({
+          what: 'There is no such layer.',
+          got: String(layer),
+          expected: `0 … ${this.model.config.numHiddenLayers - 1}`,
+        });
+      }
+      await this.#prepare(options);
+      using weights = this.#decoder.attentionWeights(this.#context, position, layer);
+      return splitRows(await weights.readFloat32(), this.model.config.numAttentionHeads);
+    });
+  }
+
+  /** Frees the context. Work already asked for fails with DisposedError. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#decoder.reset();
+    this.#context.dispose();
+    this.#onDispose(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    return this.#exclusive.run(async () => {
+      if (this.#disposed) throw new DisposedError({ what: 'The session was used after it was disposed of.' });
+      return work();
+    });
+  }
+
+  #ids(content: Content): Int32Array {
+    return typeof content === 'string' ? this.model.encode(content) : this.model.checkIds(content);
+  }
+
+  async #append(ids: Int32Array, { signal, onProgress }: RunOptions): Promise<void> {
+    throwIfAborted(signal, 'Appending');
+    const before = this.length;
+    await this.#admit(before + ids.length);
+    try {
+      for (let done = 0; done < ids.length; ) {
+        const piece = ids.subarray(done, done + appendPiece);
+        this.#context.append(piece);
+        done += piece.length;
+        onProgress?.({ stage: 'append', done, total: ids.length });
+        if (done < ids.length) {
+          await yieldToEventLoop();
+          throwIfAborted(signal, 'Appending');
+        }
+      }
+      await this.model.backend.sync();
+    } catch (error) {
+      if (this.length > before) this.#context.replace(before, this.length - before, new Int32Array(0));
+      throw error;
+    }
+  }
+
+  /** Refuses a context of `length` ids that the budget or the backend has no room for. */
+  async #admit(length: number): Promise<void> {
+    const bytes = contextBytes(this.model.config, this.mode, length, this.dtype);
+    if (bytes > this.#budget) {
+      throw new BudgetExceededError({
+        what: `A context of ${length} ids in mode "${this.mode}" is over its budget.`,
+        got: `${bytes} bytes`,
+        expected: `at most ${this.#budget} bytes`,
+        fix: 'raise the budget, shorten the context, or choose a smaller mode (see plan())',
+        requiredBytes: bytes,
+        budgetBytes: this.#budget,
+      });
+    }
+    await this.model.backend.reserve(Math.max(0, bytes - this.contextBytes));
+  }
+
+  async #prepare(options: RunOptions): Promise<void> {
+    this.#context.refresh();
+    await this.#decoder.prefill(this.#context, options);
+  }
+
+  async #logitsAt(positions: number[], options: RunOptions): Promise<Float32Array[]> {
+    this.#checkPositions(positions);
+    await this.#prepare(options);
+    const rows: Float32Array[] = [];
+    await this.#eachBlock(positions, options, async (logits) => {
+      rows.push(...splitRows(await logits.readFloat32(), logits.shape[0] as number));
+    });
+    const broken = rows.findIndex((row) => !row.every(Number.isFinite));
+    if (broken !== -1) throw nonFinite('The logits', positions[broken] as number);
+    return rows;
+  }
+
+  async #lossAt(positions: Int32Array, targets: Int32Array, options: RunOptions): Promise<Float64Array> {
+    this.#checkPositions([...positions]);
+    if (positions.length !== targets.length) {
+      throw new InvalidArgumentError({
+        what: 'Losses need one target per position.',
+        got: `${positions.length} positions and ${targets.length} targets`,
+      });
+    }
+    this.model.checkIds(targets);
+    await this.#prepare(options);
+    const losses = new Float64Array(positions.length);
+    await this.#eachBlock([...positions], options, async (logits, start) => {
+      const { operations } = this.model;
+      using wanted = new IndexTensor(this.model.backend, targets.slice(start, start + (logits.shape[0] as number)));
+      using nll = operations.crossEntropy(logits, wanted);
+      losses.set(await nll.readFloat32(), start);
+    });
+    const broken = losses.findIndex((loss) => !Number.isFinite(loss));
+    if (broken !== -1) throw nonFinite('The loss', positions[broken] as number);
+    return losses;
+  }
+
+  /** Computes logits of `positions` block by block; each block is freed after `visit`. */
+  async #eachBlock(
+    positions: number[],
+    { signal, onProgress }: RunOptions,
+    visit: (logits: Tensor, start: number) => Promise<void>,
+  ): Promise<void> {
+    const rows = Math.max(1, Math.min(positionsBlock, Math.floor(logitsBlock / this.model.config.vocabSize)));
+    for (let start = 0; start < positions.length; start += rows) {
+      throwIfAborted(signal, 'The computation');
+      const block = Int32Array.from(positions.slice(start, start + rows));
+      using logits = this.#decoder.logits(this.#context, block);
+      await visit(logits, start);
+      if (positions.length > rows) {
+        onProgress?.({ stage: 'score', done: Math.min(positions.length, start + rows), total: positions.length });
+        await yieldToEventLoop();
+      }
+    }
+  }
+
+  #checkPositions(positions: readonly number[]): void {
+    const wrong = positions.find(
+      (position) => !(Number.isInteger(position) && position >= 0 && position < this.length),
+    );
+    if (wrong !== undefined) {
+      throw new InvalidArgumentError({
+        what: this.length === 0 ? 'The context is empty.' : 'A position is outside the context.',
+        got: String(wrong),
+        expected: this.length === 0 ? 'at least one id' : `a whole number from 0 to ${this.length - 1}`,
+        ...(this.length === 0 && { fix: 'append a prompt first' }),
+      });
+    }
+  }
+}
+
+function nonFinite(what: string, position: number): NonFiniteError {
+  return new NonFiniteError({
+    what: `${what} at position ${position} ${what === 'The logits' ? 'are' : 'is'} not finite.`,
+    fix: 'check the weights (NaN, infinities or overflow); in f16 contexts try f32',
+  });
+}
+
+/** [rows · n] to rows arrays [n]. */
+function splitRows(data: Float32Array, rows: number): Float32Array[] {
+  const width = data.length / rows;
+  return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width));
+}
