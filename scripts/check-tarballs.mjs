@@ -1,0 +1,117 @@
+// The installation gate: what a user gets from the registry, tried in an empty folder. For each backend, the packed
+// core, formats, model and that backend alone are installed by npm without a network, so an undeclared or missing
+// dependency fails; then `tarballs/generate.mjs` runs in plain Node, and in Chromium from a Vite build of a page.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { build, preview } from 'vite';
+import { pack } from './pack.mjs';
+import { publishedPackages } from './workspace.mjs';
+
+/** One row per backend: its package, and its import as `createBackend`. */
+const backends = [{ name: 'cpu', create: 'createCpuBackend' }];
+const shared = ['core', 'formats', 'model'];
+
+const browser = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const sources = fileURLToPath(new URL('tarballs', import.meta.url));
+
+/** Runs a command in a folder, throws with all it said where it fails, and returns its standard output. */
+function run(command, args, cwd) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error ? error.message : stdout + stderr}`);
+  return stdout;
+}
+
+/** Lays out the user's project: a manifest, the program, a page, and a module that makes the backend. */
+function layOut(folder, { name, create }) {
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true, "type": "module" }\n');
+  for (const file of readdirSync(sources)) copyFileSync(join(sources, file), join(folder, file));
+  writeFileSync(join(folder, 'backend.mjs'), `export { ${create} as createBackend } from '@inattention/${name}';\n`);
+}
+
+function install(folder, tarballs, wanted) {
+  run('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], folder);
+  const scope = readdirSync(join(folder, 'node_modules', '@inattention')).sort();
+  const others = readdirSync(join(folder, 'node_modules')).filter((entry) => !/^(\.|@inattention$)/.test(entry));
+  if (scope.join() !== [...wanted].sort().join() || others.length > 0) {
+    throw new Error(
+      `expected ${wanted.join(', ')} and nothing else, npm installed ${[...scope, ...others].join(', ')}`,
+    );
+  }
+}
+
+/** Vite's settings for the user's project, untouched by any configuration around it. */
+const project = (folder) => ({
+  root: folder,
+  configFile: /** @type {const} */ (false),
+  logLevel: /** @type {const} */ ('error'),
+});
+
+/** Opens the built page and returns the text it generated, or throws what it threw. */
+async function generateInPage(folder, headers) {
+  const server = await preview({ ...project(folder), preview: { port: 0, host: '127.0.0.1', headers } });
+  const chrome = await chromium.launch({ executablePath: browser });
+  try {
+    const page = await chrome.newPage();
+    const faults = [];
+    page.on('pageerror', (error) => faults.push(error.stack ?? error.message));
+    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    await page.goto(server.resolvedUrls?.local[0] ?? '');
+    await page.waitForFunction(() => document.body.dataset.state !== undefined);
+    const { state, text } = await page.evaluate(() => ({
+      state: document.body.dataset.state,
+      text: document.body.textContent,
+    }));
+    if (state !== 'done' || faults.length > 0) throw new Error(`the page failed: ${[text, ...faults].join('\n')}`);
+    return text;
+  } finally {
+    await chrome.close();
+    await server.close();
+  }
+}
+
+async function check(folder, backend, packed) {
+  const wanted = [...shared, backend.name];
+  layOut(folder, backend);
+  install(
+    folder,
+    wanted.map((name) => packed.get(name)),
+    wanted,
+  );
+  const inNode = run(process.execPath, ['node.mjs'], folder).trim();
+  console.log(`${backend.name}, Node: ${inNode}`);
+  await build({ ...project(folder), build: { target: 'es2023' } });
+  const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+  for (const [title, headers] of [
+    ['page', {}],
+    ['isolated page', isolated],
+  ]) {
+    const inPage = (await generateInPage(folder, headers)).trim();
+    if (inPage !== inNode) throw new Error(`the ${title} generated ${inPage}, Node generated ${inNode}`);
+    console.log(`${backend.name}, ${title}: the same`);
+  }
+}
+
+async function main() {
+  if (!existsSync(browser)) {
+    throw new Error(`${browser} is missing: apt-get install -y --no-install-recommends chromium, or set CHROMIUM_PATH`);
+  }
+  const root = mkdtempSync(join(tmpdir(), 'inattention-tarballs-'));
+  try {
+    const packed = new Map(publishedPackages().map((row) => [basename(row.folder), pack(row, root)]));
+    for (const backend of backends) await check(join(root, backend.name), backend, packed);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
