@@ -31,12 +31,18 @@ function countTests(reportFile) {
   return { passed: numPassedTests, failed: numFailedTests + unloaded.length };
 }
 
-function runTests() {
+/** The runs of vitest: every test on source, and the conformance suite once more on what was built. */
+const testRuns = [
+  { title: 'tests', args: [], env: {} },
+  { title: 'conformance on dist', args: ['--project', 'conformance'], env: { INATTENTION_DIST: '1' } },
+];
+
+function runTests({ title, args, env }) {
   const folder = mkdtempSync(join(tmpdir(), 'inattention-tests-'));
   try {
     const reportFile = join(folder, 'report.json');
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
-    const status = show('tests', 'vitest', ['run', ...reporters]);
+    const status = show(title, 'vitest', ['run', ...args, ...reporters], env);
     return { status, ...countTests(reportFile) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -50,9 +56,10 @@ function main() {
       return 1;
     }
   }
-  const { status, passed, failed } = runTests();
-  console.log(`\n${passed} passed, ${failed} failed`);
-  return status !== 0 || failed > 0 || passed === 0 ? 1 : 0;
+  const results = testRuns.map(runTests);
+  const sum = (count) => results.reduce((total, result) => total + result[count], 0);
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+  return results.every(({ status, passed, failed }) => status === 0 && passed > 0 && failed === 0) ? 0 : 1;
 }
 
 process.exitCode = main();
