@@ -1,6 +1,6 @@
 // The installation gate: what a user gets from the registry, tried in an empty folder. For each backend, the packed
-// core, formats, model and that backend alone are installed by npm without a network, so an undeclared or missing
-// dependency fails; then `tarballs/generate.mjs` runs in plain Node, and in Chromium from a Vite build of a page.
+// core, formats, model and that backend alone are installed by npm, so an undeclared or missing dependency fails;
+// then `tarballs/generate.mjs` runs in plain Node, and in Chromium from a Vite build of a page.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { build, preview } from 'vite';
 import { pack } from './pack.mjs';
-import { publishedPackages } from './workspace.mjs';
+import { publishedPackages, readJson } from './workspace.mjs';
 
 /** One row per backend: its package, and its import as `createBackend`. */
 const backends = [{ name: 'cpu', create: 'createCpuBackend' }];
@@ -33,15 +33,22 @@ function layOut(folder, { name, create }) {
   writeFileSync(join(folder, 'backend.mjs'), `export { ${create} as createBackend } from '@inattention/${name}';\n`);
 }
 
-function install(folder, tarballs, wanted) {
-  run('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], folder);
-  const scope = readdirSync(join(folder, 'node_modules', '@inattention')).sort();
-  const others = readdirSync(join(folder, 'node_modules')).filter((entry) => !/^(\.|@inattention$)/.test(entry));
-  if (scope.join() !== [...wanted].sort().join() || others.length > 0) {
-    throw new Error(
-      `expected ${wanted.join(', ')} and nothing else, npm installed ${[...scope, ...others].join(', ')}`,
-    );
-  }
+/** Names of everything npm installed in a folder. */
+function installed(folder) {
+  const lock = readJson(join(folder, 'node_modules', '.package-lock.json'));
+  return Object.keys(lock.packages).map((path) => path.replace(/^.*node_modules\//, ''));
+}
+
+/** Installs the tarballs and checks that they brought themselves and declared third parties: no second backend. */
+function install(folder, packages) {
+  const tarballs = packages.map(({ tarball }) => tarball);
+  run('npm', ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs], folder);
+  const declared = packages.flatMap(({ manifest }) => Object.keys(manifest.dependencies ?? {}));
+  const thirdParty = declared.filter((name) => !name.startsWith('@inattention/'));
+  const expected = new Set([...packages.map(({ name }) => name), ...thirdParty]);
+  const surplus = installed(folder).filter((name) => !expected.has(name));
+  if (surplus.length > 0)
+    throw new Error(`npm installed ${surplus.join(', ')}, beyond the packages and what they declare`);
 }
 
 /** Vite's settings for the user's project, untouched by any configuration around it. */
@@ -75,12 +82,10 @@ async function generateInPage(folder, headers) {
 }
 
 async function check(folder, backend, packed) {
-  const wanted = [...shared, backend.name];
   layOut(folder, backend);
   install(
     folder,
-    wanted.map((name) => packed.get(name)),
-    wanted,
+    [...shared, backend.name].map((name) => packed.get(name)),
   );
   const inNode = run(process.execPath, ['node.mjs'], folder).trim();
   console.log(`${backend.name}, Node: ${inNode}`);
@@ -102,7 +107,9 @@ async function main() {
   }
   const root = mkdtempSync(join(tmpdir(), 'inattention-tarballs-'));
   try {
-    const packed = new Map(publishedPackages().map((row) => [basename(row.folder), pack(row, root)]));
+    const packed = new Map(
+      publishedPackages().map((row) => [basename(row.folder), { ...row, tarball: pack(row, root) }]),
+    );
     for (const backend of backends) await check(join(root, backend.name), backend, packed);
   } finally {
     rmSync(root, { recursive: true, force: true });
