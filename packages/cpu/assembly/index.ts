@@ -1,0 +1,29 @@
+/** The kernels' exports. Memory is imported; allocation is the host's. */
+
+export { adamw } from './adamw';
+export { attend, attendScratchFloats, attendWeights } from './attend';
+export { attendBackward } from './attend-backward';
+export { crossEntropy, crossEntropyBackward } from './cross-entropy';
+export {
+  add,
+  affine,
+  copyBytes,
+  divide,
+  exp,
+  fill,
+  floatToHalf,
+  halfToFloat,
+  intToFloat,
+  log,
+  multiply,
+  sigmoid,
+  sqrt,
+  subtract,
+} from './elementwise';
+export { matmul, matmulScratchBytes } from './matmul';
+export { copyBlock, permute } from './movement';
+export { maximum, sum } from './reduce';
+export { rmsNorm, rmsNormBackward } from './rms-norm';
+export { rope } from './rope';
+export { gatherRows, scatterAddRows } from './rows';
+export { swiglu, swigluBackward } from './swiglu';

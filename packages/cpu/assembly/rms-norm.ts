@@ -1,0 +1,86 @@
+/**
+ * RMS normalisation and its gradient, over rows of [n, D].
+ *
+ * With s = 1 / sqrt(mean(x²) + ε) and y = g ⊙ grad: gradInput = s · y − x · s³ · mean(x ⊙ y);
+ * gradWeight = Σ_rows grad ⊙ x · s.
+ */
+
+import { addScaled, dot, scaleInto } from './vector';
+
+/** `weight` and `inverseRms` may be 0 (none). */
+export function rmsNorm(
+  input: usize,
+  weight: usize,
+  out: usize,
+  inverseRms: usize,
+  rows: i32,
+  width: i32,
+  epsilon: f32,
+): void {
+  for (let r = 0; r < rows; r += 1) {
+    const at = (<usize>r * <usize>width) << 2;
+    const x = input + at;
+    const scale = <f32>1 / sqrt(dot(x, x, width) / <f32>width + epsilon);
+    if (inverseRms != 0) store<f32>(inverseRms + ((<usize>r) << 2), scale);
+    if (weight == 0) scaleInto(out + at, x, scale, width);
+    else scaleByWeight(out + at, x, weight, scale, width);
+  }
+}
+
+/** out = scale · x ⊙ weight. */
+@inline
+function scaleByWeight(out: usize, x: usize, weight: usize, scale: f32, width: i32): void {
+  const scales = f32x4.splat(scale);
+  let i = 0;
+  for (; i + 4 <= width; i += 4) {
+    const at = (<usize>i) << 2;
+    v128.store(out + at, f32x4.mul(f32x4.mul(v128.load(x + at), scales), v128.load(weight + at)));
+  }
+  for (; i < width; i += 1) {
+    const at = (<usize>i) << 2;
+    store<f32>(out + at, load<f32>(x + at) * scale * load<f32>(weight + at));
+  }
+}
+
+/** `weight` and `gradWeight` are both 0 or both given. */
+export function rmsNormBackward(
+  input: usize,
+  weight: usize,
+  inverseRms: usize,
+  gradOut: usize,
+  gradInput: usize,
+  gradWeight: usize,
+  rows: i32,
+  width: i32,
+): void {
+  if (gradWeight != 0) memory.fill(gradWeight, 0, (<usize>width) << 2);
+  for (let r = 0; r < rows; r += 1) {
+    const at = (<usize>r * <usize>width) << 2;
+    const x = input + at;
+    const grad = gradOut + at;
+    const out = gradInput + at;
+    const scale = load<f32>(inverseRms + ((<usize>r) << 2));
+    if (weight == 0) memory.copy(out, grad, (<usize>width) << 2);
+    else scaleByWeight(out, grad, weight, 1, width);
+    const mean = dot(x, out, width) / <f32>width;
+    if (gradWeight != 0) addProduct(gradWeight, grad, x, scale, width);
+    scaleInto(out, out, scale, width);
+    addScaled(out, x, -scale * scale * scale * mean, width);
+  }
+}
+
+/** out += scale · a ⊙ b. */
+@inline
+function addProduct(out: usize, a: usize, b: usize, scale: f32, width: i32): void {
+  const scales = f32x4.splat(scale);
+  let i = 0;
+  for (; i + 4 <= width; i += 4) {
+    const at = (<usize>i) << 2;
+    const product = f32x4.mul(f32x4.mul(v128.load(a + at), v128.load(b + at)), scales);
+    v128.store(out + at, f32x4.add(v128.load(out + at), product));
+  }
+  for (; i < width; i += 1) {
+    const at = (<usize>i) << 2;
+    store<f32>(out + at, load<f32>(out + at) + load<f32>(a + at) * load<f32>(b + at) * scale);
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Memory of the CPU backend: one WebAssembly memory that only grows, and a best-fit free list in it. Blocks are
+ * aligned to 64 bytes and merge with their neighbours when freed. The ledger is exact: live + reserved is the size of
+ * the memory.
+ */
+
+import { DisposedError, InvalidArgumentError, type Ledger, OutOfMemoryError, type Purpose } from '@inattention/core';
+
+const alignment = 64;
+const pageBytes = 65536;
+
+/** A WebAssembly memory ends here: 65,536 pages of 64 KiB. */
+export const maxMemoryBytes = 4 * 1024 ** 3;
+
+/** Bytes below the heap: the kernels' constants. */
+const heapStart = 65536;
+
+/** Memory grows by at least this much at a time. */
+const growthBytes = 1 << 20;
+
+interface FreeBlock {
+  offset: number;
+  length: number;
+}
+
+/** A block of the heap, as the contract's BackendBuffer. */
+export class WasmBuffer {
+  readonly heap: Heap;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly purpose: Purpose;
+  freed = false;
+
+  constructor(heap: Heap, offset: number, byteLength: number, purpose: Purpose) {
+    this.heap = heap;
+    this.offset = offset;
+    this.byteLength = byteLength;
+    this.purpose = purpose;
+  }
+}
+
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  readonly ledger: Ledger;
+  readonly maxBytes: number;
+  /** Sorted by offset; never adjacent to one another. */
+  readonly #free: FreeBlock[];
+  #liveBytes = 0;
+
+  constructor(ledger: Ledger, maxBytes: number) {
+    const maximum = Math.floor(maxBytes / pageBytes);
+    if (!(maximum >= 2 && maxBytes <= maxMemoryBytes)) {
+      throw new InvalidArgumentError({
+        what: 'maxBytes is not a size a WebAssembly memory can have.',
+        got: String(maxBytes),
+        expected: `${2 * pageBytes} … ${maxMemoryBytes}`,
+      });
+    }
+    this.ledger = ledger;
+    this.maxBytes = maximum * pageBytes;
+    this.memory = new WebAssembly.Memory({ initial: 2, maximum });
+    this.#free = [{ offset: heapStart, length: 2 * pageBytes - heapStart }];
+    this.#updateReserved();
+  }
+
+  /** The memory's bytes; valid until the next allocation. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.memory.buffer);
+  }
+
+  /** Bytes that could still be allocated, if they need not be in one piece. */
+  get availableBytes(): number {
+    return this.maxBytes - heapStart - this.#liveBytes;
+  }
+
+  /** Takes a block, contents undefined. Throws OutOfMemoryError with nothing changed. */
+  allocate(byteLength: number, purpose: Purpose): WasmBuffer {
+    const length = Math.max(alignment, Math.ceil(byteLength / alignment) * alignment);
+    let place = this.#bestFit(length);
+    if (place === -1) {
+      this.#grow(length, length);
+      place = this.#bestFit(length);
+    }
+    const block = this.#free[place] as FreeBlock;
+    const buffer = new WasmBuffer(this, block.offset, length, purpose);
+    if (block.length === length) {
+      this.#free.splice(place, 1);
+    } else {
+      block.offset += length;
+      block.length -= length;
+    }
+    this.#count(purpose, length);
+    return buffer;
+  }
+
+  free(buffer: WasmBuffer): void {
+    if (buffer.freed) throw new DisposedError({ what: 'A CPU buffer was freed twice.' });
+    buffer.freed = true;
+    const { offset, byteLength: length } = buffer;
+    const place = this.#placeOf(offset);
+    const before = this.#free[place - 1];
+    const after = this.#free[place];
+    const joinsBefore = before !== undefined && before.offset + before.length === offset;
+    const joinsAfter = after !== undefined && offset + length === after.offset;
+    if (joinsBefore && joinsAfter) {
+      before.length += length + after.length;
+      this.#free.splice(place, 1);
+    } else if (joinsBefore) {
+      before.length += length;
+    } else if (joinsAfter) {
+      after.offset = offset;
+      after.length += length;
+    } else {
+      this.#free.splice(place, 0, { offset, length });
+    }
+    this.#count(buffer.purpose, -length);
+  }
+
+  /** Grows the memory until `byteLength` free bytes exist. Throws OutOfMemoryError. */
+  reserve(byteLength: number): void {
+    const free = this.memory.buffer.byteLength - heapStart - this.#liveBytes;
+    if (byteLength > free) this.#grow(byteLength - free, byteLength);
+  }
+
+  /** The free block of the smallest sufficient length; -1 when there is none. */
+  #bestFit(length: number): number {
+    let best = -1;
+    let bestLength = Number.POSITIVE_INFINITY;
+    for (let place = 0; place < this.#free.length; place += 1) {
+      const candidate = (this.#free[place] as FreeBlock).length;
+      if (candidate >= length && candidate < bestLength) {
+        best = place;
+        bestLength = candidate;
+        if (candidate === length) break;
+      }
+    }
+    return best;
+  }
+
+  /** Where a block at `offset` belongs in the sorted list. */
+  #placeOf(offset: number): number {
+    let low = 0;
+    let high = this.#free.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#free[middle] as FreeBlock).offset < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Adds `missing` bytes (rounded up) to the free block at the end; `asked` is what the caller wanted, for the error. */
+  #grow(missing: number, asked: number): void {
+    const size = this.memory.buffer.byteLength;
+    const last = this.#free.at(-1);
+    const tail = last !== undefined && last.offset + last.length === size ? last : null;
+    const needed = Math.max(0, missing - (tail?.length ?? 0));
+    const room = this.maxBytes - size;
+    const bytes = Math.ceil(Math.min(Math.max(needed, growthBytes), Math.max(room, needed)) / pageBytes) * pageBytes;
+    if (needed > room || !this.#growMemory(bytes)) {
+      throw new OutOfMemoryError({
+        what: 'The CPU backend is out of memory.',
+        got: `a request for ${asked} bytes`,
+        expected: `at most ${this.availableBytes} bytes (${this.maxBytes} in all, one WebAssembly memory)`,
+        fix: 'shorten the context, choose a smaller context mode or f16, or use another backend',
+        requestedBytes: asked,
+        availableBytes: this.availableBytes,
+      });
+    }
+    if (tail === null) this.#free.push({ offset: size, length: bytes });
+    else tail.length += bytes;
+    this.#updateReserved();
+  }
+
+  #growMemory(bytes: number): boolean {
+    try {
+      this.memory.grow(bytes / pageBytes);
+      return true;
+    } catch {
+      return false; // the engine's RangeError: address space or commit limit
+    }
+  }
+
+  #count(purpose: Purpose, bytes: number): void {
+    this.#liveBytes += bytes;
+    if (bytes > 0) {
+      this.#updateReserved();
+      this.ledger.addLive(purpose, bytes);
+    } else {
+      this.ledger.addLive(purpose, bytes);
+      this.#updateReserved();
+    }
+  }
+
+  #updateReserved(): void {
+    this.ledger.setReserved(this.memory.buffer.byteLength - this.#liveBytes);
+  }
+}

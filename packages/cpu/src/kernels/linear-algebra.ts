@@ -1,0 +1,46 @@
+/** matmul, sum and max: assembly/matmul.ts, assembly/reduce.ts. */
+
+import type { Primitives } from '@inattention/core';
+import { flag, isHalf, type KernelContext } from './kernel-context.ts';
+
+/** Bytes of the column block that sum() adds rows in. */
+const sumScratchBytes = 1024;
+
+export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, 'matmul' | 'sum' | 'max'> {
+  const { kernels } = context;
+  return {
+    matmul(args) {
+      const { batch, rows, columns, inner, strideA, strideB } = args;
+      const half = isHalf(args.b);
+      const a = context.address(args.a);
+      const b = context.address(args.b);
+      const out = context.address(args.out);
+      context.withScratch(kernels.matmulScratchBytes(), (scratch) => {
+        for (let entry = 0; entry < batch; entry += 1) {
+          kernels.matmul(
+            a + entry * strideA * 4,
+            b + entry * strideB * (half === 1 ? 2 : 4),
+            out + entry * rows * columns * 4,
+            rows,
+            columns,
+            inner,
+            flag(args.transposeA),
+            flag(args.transposeB),
+            half,
+            args.scale,
+            flag(args.accumulate),
+            scratch,
+          );
+        }
+      });
+    },
+    sum({ input, outer, axis, inner, out }) {
+      context.withScratch(sumScratchBytes, (scratch) =>
+        kernels.sum(context.address(input), context.address(out), scratch, outer, axis, inner),
+      );
+    },
+    max({ input, outer, axis, inner, out }) {
+      kernels.maximum(context.address(input), context.address(out), outer, axis, inner);
+    },
+  };
+}
