@@ -1,0 +1,5 @@
+/** `@inattention/core/autograd`: reverse-mode differentiation. Inference never loads it. */
+
+export { Gradients } from './gradients.ts';
+export { RecordingOperations } from './recording-operations.ts';
+export { Variable } from './variable.ts';

@@ -1,0 +1,208 @@
+/**
+ * Operations that are remembered, and differentiated in reverse. A recording belongs to one training step: make it,
+ * compute a loss, take its gradients, dispose of it. What it holds is counted as activations, gradients as gradients.
+ */
+
+import type { RopeAngles } from '../backend/context-view.ts';
+import { DisposedError, ShapeError } from '../errors/errors.ts';
+import { EagerOperations } from '../operations/eager-operations.ts';
+import type { IndexTensor } from '../operations/index-tensor.ts';
+import type { AttentionOptions, Operations, ScopeResult } from '../operations/operations.ts';
+import { formatShape, type Shape } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { Gradients } from './gradients.ts';
+import type { Recorded } from './rule.ts';
+import { add, subtract } from './rules/add.ts';
+import { attention } from './rules/attention.ts';
+import { crossEntropy } from './rules/cross-entropy.ts';
+import { embed } from './rules/embed.ts';
+import { linear } from './rules/linear.ts';
+import { mean } from './rules/mean.ts';
+import { multiply, scale } from './rules/multiply.ts';
+import { rmsNorm } from './rules/rms-norm.ts';
+import { rope } from './rules/rope.ts';
+import { swiglu } from './rules/swiglu.ts';
+import { reshape, slice } from './rules/views.ts';
+import { Variable } from './variable.ts';
+
+/** One operation of the recording. */
+interface Step {
+  readonly inputs: readonly Variable[];
+  readonly output: Variable;
+  readonly recorded: Recorded;
+}
+
+export class RecordingOperations implements Operations<Variable> {
+  readonly #operations: EagerOperations;
+  readonly #steps: Step[] = [];
+  #disposed = false;
+
+  /** `fused: false` uses required primitives only. */
+  constructor(operations: EagerOperations) {
+    this.#operations = operations;
+  }
+
+  /** A leaf to differentiate for. Its tensor stays the caller's. */
+  parameter(value: Tensor): Variable {
+    return new Variable(value, true);
+  }
+
+  /** A leaf that no gradient is computed for. Its tensor stays the caller's. */
+  constant(value: Tensor): Variable {
+    return new Variable(value, false);
+  }
+
+  shapeOf(value: Variable): Shape {
+    return value.shape;
+  }
+
+  add(a: Variable, b: Variable): Variable {
+    return this.#record([a, b], (run) => add(run, a.value, b.value));
+  }
+
+  subtract(a: Variable, b: Variable): Variable {
+    return this.#record([a, b], (run) => subtract(run, a.value, b.value));
+  }
+
+  multiply(a: Variable, b: Variable): Variable {
+    return this.#record([a, b], (run) => multiply(run, a.value, b.value));
+  }
+
+  scale(input: Variable, factor: number): Variable {
+    return this.#record([input], (run) => scale(run, input.value, factor));
+  }
+
+  linear(input: Variable, weight: Variable): Variable {
+    return this.#record([input, weight], (run) => linear(run, input.value, weight.value));
+  }
+
+  embed(table: Variable, ids: IndexTensor): Variable {
+    return this.#record([table], (run) => embed(run, table.value, ids));
+  }
+
+  rmsNorm(input: Variable, weight: Variable | null, epsilon: number): Variable {
+    const inputs = weight === null ? [input] : [input, weight];
+    return this.#record(inputs, (run) => rmsNorm(run, input.value, weight?.value ?? null, epsilon));
+  }
+
+  rope(input: Variable, positions: IndexTensor, angles: RopeAngles): Variable {
+    return this.#record([input], (run) => rope(run, input.value, positions, angles));
+  }
+
+  swiglu(gate: Variable, up: Variable): Variable {
+    return this.#record([gate, up], (run) => swiglu(run, gate.value, up.value));
+  }
+
+  attention(queries: Variable, keys: Variable, values: Variable, options: AttentionOptions): Variable {
+    return this.#record([queries, keys, values], (run) =>
+      attention(run, queries.value, keys.value, values.value, options),
+    );
+  }
+
+  crossEntropy(logits: Variable, targets: IndexTensor): Variable {
+    return this.#record([logits], (run) => crossEntropy(run, logits.value, targets));
+  }
+
+  mean(input: Variable): Variable {
+    return this.#record([input], (run) => mean(run, input.value));
+  }
+
+  reshape(input: Variable, shape: Shape): Variable {
+    return this.#record([input], (run) => reshape(run, input.value, shape));
+  }
+
+  slice(input: Variable, start: number, count: number): Variable {
+    return this.#record([input], (run) => slice(run, input.value, start, count));
+  }
+
+  /** Runs `body`; nothing is freed before the recording is, since the gradient needs it. */
+  scope<T extends ScopeResult<Variable>>(body: () => T): T;
+  scope(body: () => void): void;
+  scope(body: () => unknown): unknown {
+    return body();
+  }
+
+  /**
+   * Gradients of a scalar loss for every parameter it depends on. Frees what the forward pass kept as it goes; the
+   * recording cannot be used again.
+   */
+  backward(loss: Variable): Gradients {
+    this.#alive();
+    if (loss.value.size !== 1) {
+      throw new ShapeError({
+        what: 'backward needs a scalar loss.',
+        got: formatShape(loss.shape),
+        fix: 'take the mean first',
+      });
+    }
+    const { backend, fused } = this.#operations;
+    const run = new EagerOperations(backend, { fused: fused === backend.fused, purpose: 'gradients' });
+    const gradients = new Gradients();
+    try {
+      const seed = run.zeros(loss.shape);
+      backend.primitives.fill({ out: seed, value: 1 });
+      gradients.add(run, loss, seed);
+      for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+        try {
+          differentiate(run, step, gradients);
+        } finally {
+          disposeStep(step);
+        }
+      }
+      return gradients;
+    } catch (error) {
+      gradients.dispose();
+      throw error;
+    } finally {
+      this.dispose();
+    }
+  }
+
+  /** Frees everything recorded. Leaves stay the caller's. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const step of this.#steps.splice(0)) disposeStep(step);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #record(inputs: readonly Variable[], forward: (run: EagerOperations) => Recorded): Variable {
+    this.#alive();
+    const recorded = forward(this.#operations);
+    const output = new Variable(
+      recorded.output,
+      inputs.some((input) => input.differentiable),
+    );
+    this.#steps.push({ inputs, output, recorded });
+    return output;
+  }
+
+  #alive(): void {
+    if (this.#disposed) {
+      throw new DisposedError({ what: 'A recording was used after its gradients were taken or it was disposed of.' });
+    }
+  }
+}
+
+/** Adds the gradients of a step's inputs, and takes that of its output. */
+function differentiate(run: EagerOperations, { inputs, output, recorded }: Step, gradients: Gradients): void {
+  const gradient = gradients.take(output);
+  if (gradient === undefined) return;
+  try {
+    const wanted = inputs.map((input) => input.differentiable);
+    recorded.backward(run, gradient, wanted).forEach((part, place) => {
+      if (part === null) return;
+      if (wanted[place]) gradients.add(run, inputs[place] as Variable, part);
+      else part.dispose();
+    });
+  } finally {
+    gradient.dispose();
+  }
+}
+
+function disposeStep({ output, recorded }: Step): void {
+  output.value.dispose();
+  for (const saved of recorded.saved ?? []) saved.dispose();
+}

@@ -1,0 +1,19 @@
+/**
+ * An operation's gradient rule: given what the forward pass kept and the gradient of its output, the gradients of its
+ * inputs. Rules are written over EagerOperations, so a backend's fused backward kernels are used where they exist.
+ */
+
+import type { EagerOperations } from '../operations/eager-operations.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** A recorded operation: its output, and how to differentiate it. */
+export interface Recorded {
+  readonly output: Tensor;
+  /** Tensors that `backward` needs besides inputs and output; freed after it. */
+  readonly saved?: readonly { dispose(): void }[];
+  /**
+   * Gradients of the inputs, in their order, from the gradient of the output (which it must not change). null where
+   * `wanted` is false.
+   */
+  backward(operations: EagerOperations, gradient: Tensor, wanted: readonly boolean[]): (Tensor | null)[];
+}

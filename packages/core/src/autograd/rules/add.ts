@@ -1,0 +1,26 @@
+/** a ± b: the gradient passes to a as it is, to b with its sign, summed over what b repeated. */
+
+import type { EagerOperations } from '../../operations/eager-operations.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { Recorded } from '../rule.ts';
+import { sumToShape } from './sum-to-shape.ts';
+
+export function add(operations: EagerOperations, a: Tensor, b: Tensor): Recorded {
+  return {
+    output: operations.add(a, b),
+    backward: (run, gradient, [wantA, wantB]) => [
+      wantA ? run.copy(gradient) : null,
+      wantB ? run.scope(() => sumToShape(run, run.copy(gradient), b.shape)) : null,
+    ],
+  };
+}
+
+export function subtract(operations: EagerOperations, a: Tensor, b: Tensor): Recorded {
+  return {
+    output: operations.subtract(a, b),
+    backward: (run, gradient, [wantA, wantB]) => [
+      wantA ? run.copy(gradient) : null,
+      wantB ? run.scope(() => sumToShape(run, run.scale(gradient, -1), b.shape)) : null,
+    ],
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * A new model with random weights: what training starts from, and what benches and tests run. Normal with standard
+ * deviation 0.02 (GPT-2's), residual projections scaled by 1/√(2L), norms at 1, the initial-state window at 0 unless
+ * `windowDeviation` says otherwise.
+ */
+
+import { type Backend, EagerOperations, type Shape, sizeOf, Tensor } from '@inattention/core';
+import type { ModelConfig } from '@inattention/core/math';
+import { expectedTensors, type Tokenizer } from '@inattention/formats';
+import { collectWeights } from './decoder-weights.ts';
+import { Model } from './model.ts';
+import { Random } from './sampling/random.ts';
+
+export interface CreateOptions {
+  /** Seed of the weights. Default 0. */
+  readonly seed?: number;
+  readonly tokenizer?: Tokenizer | null;
+  /** Standard deviation of the initial-state window M. Default 0: the window starts switched off. */
+  readonly windowDeviation?: number;
+  /** Bytes each table may take. Default: no limit. */
+  readonly tableBudget?: number;
+}
+
+/** Random weights of a configuration by tensor name, f32. */
+export function* randomWeights(
+  config: ModelConfig,
+  { seed = 0, windowDeviation = 0 }: Pick<CreateOptions, 'seed' | 'windowDeviation'> = {},
+): Generator<{ readonly name: string; readonly shape: Shape; readonly data: Float32Array }> {
+  const random = Random.seeded(seed);
+  const residual = 0.02 / Math.sqrt(2 * config.numHiddenLayers);
+  for (const [name, shape] of expectedTensors(config)) {
+    const data = new Float32Array(sizeOf(shape));
+    if (/norm\.weight$/.test(name)) data.fill(1);
+    else {
+      const deviation = /(o_proj|down_proj)\.weight$/.test(name)
+        ? residual
+        : name === 'model.initial_state.weight'
+          ? windowDeviation
+          : 0.02;
+      if (deviation > 0) for (let i = 0; i < data.length; i += 1) data[i] = deviation * random.normal();
+    }
+    yield { name, shape, data };
+  }
+}
+
+/** A model with random weights on a backend, which the caller keeps. */
+export function createModel(config: ModelConfig, backend: Backend, options: CreateOptions = {}): Model {
+  const tensors = new Map<string, Tensor>();
+  try {
+    for (const { name, shape, data } of randomWeights(config, options)) {
+      tensors.set(name, Tensor.from(backend, data, shape, 'weights'));
+    }
+  } catch (error) {
+    for (const tensor of tensors.values()) tensor.dispose();
+    throw error;
+  }
+  return new Model({
+    backend,
+    operations: new EagerOperations(backend),
+    config,
+    weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
+    tokenizer: options.tokenizer ?? null,
+    fingerprint: `random-${options.seed ?? 0}`,
+    ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
+  });
+}
