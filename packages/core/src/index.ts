@@ -26,6 +26,12 @@ export type {
   ScatterAddRowsArguments,
   UnaryArguments,
 } from './backend/primitives.ts';
+export {
+  type BackendCandidate,
+  type BackendChoice,
+  type BackendRequirements,
+  selectBackend,
+} from './backend/select-backend.ts';
 export type { BackendBuffer, TensorView } from './backend/tensor-view.ts';
 export {
   AbortedError,

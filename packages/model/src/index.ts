@@ -1,1 +1,15 @@
-export {};
+/** `@inattention/model`: the decoder, sessions over contexts of any mode, sampling and generation. */
+
+export { type CreateOptions, createModel, randomWeights } from './create-model.ts';
+export { decoderLayer, decoderLogits } from './decoder.ts';
+export { collectWeights, type DecoderWeights, type LayerWeights } from './decoder-weights.ts';
+export { type ForwardOptions, forwardLogits } from './forward.ts';
+export { type FinishReason, type GeneratedToken, type GenerateOptions, generate } from './generation/generate.ts';
+export { type LoadOptions, loadModel } from './load-model.ts';
+export { Model, type ModelParts, type SessionOptions } from './model.ts';
+export type { Progress } from './progress.ts';
+export { Random } from './sampling/random.ts';
+export { type Sample, Sampler, type SamplerState, type SamplingOptions } from './sampling/sampler.ts';
+export { parseSession, type SavedSession, serializeSession } from './saved-session.ts';
+export { type Content, Session } from './session.ts';
+export type { RunOptions } from './session-decoder.ts';

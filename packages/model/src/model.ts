@@ -3,7 +3,14 @@
  * disposing of it disposes of its sessions.
  */
 
-import { type Backend, DisposedError, type EagerOperations, type Tensor, UnsupportedError } from '@inattention/core';
+import {
+  type Backend,
+  DisposedError,
+  type EagerOperations,
+  InvalidFileError,
+  type Tensor,
+  UnsupportedError,
+} from '@inattention/core';
 import {
   Context,
   type ContextDType,
@@ -19,7 +26,9 @@ import {
 import type { Tokenizer } from '@inattention/formats';
 import { checkIdValues } from './check-id-values.ts';
 import type { DecoderWeights } from './decoder-weights.ts';
+import type { SavedSession } from './saved-session.ts';
 import { Session } from './session.ts';
+import type { RunOptions } from './session-decoder.ts';
 
 export interface SessionOptions {
   /** Default `auto`: what `plan()` picks for `expectedTokens`. */
@@ -86,6 +95,32 @@ export class Model {
     const { context: wanted = 'auto', dtype = 'f32', budget = Number.POSITIVE_INFINITY } = options;
     const mode = wanted === 'auto' ? this.#choose(options) : wanted;
     return this.adopt(new Context(this.contextModel, { mode, dtype }), budget);
+  }
+
+  /**
+   * The session that was saved, recomputed from its ids. `options` override what it was saved with. Throws
+   * InvalidFileError when it belongs to another model or tokenizer.
+   */
+  async restoreSession(saved: SavedSession, options: SessionOptions & RunOptions = {}): Promise<Session> {
+    const tokenizer = this.tokenizer?.fingerprint ?? null;
+    if (saved.model !== this.fingerprint || saved.tokenizer !== tokenizer) {
+      const part = saved.model === this.fingerprint ? 'tokenizer' : 'model';
+      throw new InvalidFileError({
+        what: `The saved session belongs to another ${part}.`,
+        got: part === 'model' ? saved.model : String(saved.tokenizer),
+        expected: part === 'model' ? this.fingerprint : String(tokenizer),
+        fix: `load the ${part} it was saved with`,
+      });
+    }
+    this.checkIds(saved.ids);
+    const session = this.createSession({ context: saved.mode, dtype: saved.dtype, ...options });
+    try {
+      await session.append(saved.ids, options);
+      return session;
+    } catch (error) {
+      session.dispose();
+      throw error;
+    }
   }
 
   /** A session over a context of this model, which the session then owns. */

@@ -16,6 +16,8 @@ import {
 import { type Context, type ContextDType, type ContextMode, contextBytes } from '@inattention/core/math';
 import { Exclusive } from './exclusive.ts';
 import type { Model } from './model.ts';
+import type { Sampler } from './sampling/sampler.ts';
+import type { SavedSession } from './saved-session.ts';
 import { type RunOptions, SessionDecoder } from './session-decoder.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
@@ -124,6 +126,19 @@ export class Session {
   /** A session with the same context that shares pages, table rows and weights, and survives this one. */
   fork(): Promise<Session> {
     return this.#enqueue(async () => this.model.adopt(this.#context.fork(), this.#budget));
+  }
+
+  /** What the session is, in a few bytes per token; `model.restoreSession` makes it again. */
+  save(sampler?: Sampler): Promise<SavedSession> {
+    return this.#enqueue(async () => ({
+      version: 1,
+      model: this.model.fingerprint,
+      tokenizer: this.model.tokenizer?.fingerprint ?? null,
+      mode: this.mode,
+      dtype: this.dtype,
+      ids: this.tokens,
+      ...(sampler !== undefined && { sampler: sampler.state }),
+    }));
   }
 
   /** Logits [V] of the token after the last one. */

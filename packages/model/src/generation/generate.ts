@@ -40,6 +40,12 @@ export async function* generate(session: Session, options: GenerateOptions = {})
     throw new InvalidArgumentError({ what: 'maxTokens is a whole number from 0 up.', got: String(maxTokens) });
   }
   const { model } = session;
+  if (stop.length > 0 && model.tokenizer === null) {
+    throw new InvalidArgumentError({
+      what: 'Stop sequences are texts, and this model has no tokenizer.',
+      fix: 'use stopTokens',
+    });
+  }
   const sampler = options.sampler ?? new Sampler(options);
   const ends = new Set(options.stopTokens ?? [...model.config.eosTokenIds, ...(model.tokenizer?.eosTokenIds ?? [])]);
   const decoder = model.tokenizer?.streamDecoder() ?? null;

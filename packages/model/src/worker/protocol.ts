@@ -1,0 +1,134 @@
+/**
+ * What crosses between a page and a worker: handles, plain data, and errors that keep their code and cure. Transport is
+ * comlink's (docs/decisions).
+ */
+
+import { type ErrorCode, InAttentionError } from '@inattention/core';
+import type { ContextDType, ContextMode, ModelConfig } from '@inattention/core/math';
+import type { GeneratedToken } from '../generation/generate.ts';
+import type { SessionOptions } from '../model.ts';
+import type { Progress } from '../progress.ts';
+import type { SamplingOptions } from '../sampling/sampler.ts';
+import type { SavedSession } from '../saved-session.ts';
+
+/** Where a worker finds a model. */
+export type ModelLocation =
+  | { readonly url: string; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly files: readonly File[] }
+  | { readonly bytes: ReadonlyMap<string, Uint8Array> };
+
+/** A model in a worker. */
+export interface ModelDescription {
+  readonly handle: number;
+  readonly config: ModelConfig;
+  readonly tokenizerName: string | null;
+  readonly fingerprint: string;
+  readonly backend: string;
+  readonly device: string;
+  /** Why this backend was chosen. */
+  readonly reason: string;
+}
+
+/** A session's state as of the last call. */
+export interface SessionState {
+  readonly handle: number;
+  readonly mode: ContextMode;
+  readonly dtype: ContextDType;
+  readonly length: number;
+  readonly contextBytes: number;
+  readonly tableBytes: number;
+  readonly hostBytes: number;
+}
+
+/** Options of a call that can be cancelled by its number and reports progress. */
+export interface CallOptions {
+  /** Names the call for `abort`. */
+  readonly call: number;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export type RemoteGenerateOptions = SamplingOptions & {
+  readonly maxTokens?: number;
+  readonly stop?: readonly string[];
+  readonly stopTokens?: readonly number[];
+};
+
+/** The worker's side, as comlink exposes it. Every method resolves to an `Outcome`, so that errors arrive whole. */
+export interface ModelHost {
+  abort(call: number): void;
+  loadModel(location: ModelLocation, options: CallOptions): Promise<Outcome<ModelDescription>>;
+  encode(model: number, text: string): Promise<Outcome<Int32Array>>;
+  decode(model: number, ids: Int32Array): Promise<Outcome<string>>;
+  createSession(model: number, options: SessionOptions): Promise<Outcome<SessionState>>;
+  restoreSession(model: number, saved: SavedSession, options: CallOptions): Promise<Outcome<SessionState>>;
+  append(session: number, content: string | Int32Array, options: CallOptions): Promise<Outcome<SessionState>>;
+  replace(
+    session: number,
+    position: number,
+    count: number,
+    content: string | Int32Array,
+  ): Promise<Outcome<SessionState>>;
+  fork(session: number): Promise<Outcome<SessionState>>;
+  save(session: number): Promise<Outcome<SavedSession>>;
+  logitsAt(session: number, positions: Int32Array, options: CallOptions): Promise<Outcome<Float32Array[]>>;
+  attentionWeights(session: number, layer: number, position: number): Promise<Outcome<Float32Array[]>>;
+  startGeneration(session: number, options: RemoteGenerateOptions, call: number): Promise<Outcome<number>>;
+  /** The next token with the session's state after it; null at the end. */
+  nextToken(generation: number): Promise<Outcome<{ token: GeneratedToken; state: SessionState } | null>>;
+  endGeneration(generation: number): Promise<Outcome<void>>;
+  disposeSession(session: number): Promise<Outcome<void>>;
+  disposeModel(model: number): Promise<Outcome<void>>;
+}
+
+export type Outcome<T> = { readonly value: T } | { readonly error: SerializedError };
+
+interface SerializedError {
+  readonly name: string;
+  readonly message: string;
+  /** Set for this project's own errors. */
+  readonly code?: ErrorCode;
+  readonly what?: string;
+  readonly got?: string;
+  readonly expected?: string;
+  readonly fix?: string;
+}
+
+/** Runs a call on the worker's side. */
+export async function outcomeOf<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error: serializeError(error) };
+  }
+}
+
+/** The value of a call on the caller's side; throws what the worker threw. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if ('value' in outcome) return outcome.value;
+  const { code, what, got, expected, fix, name, message } = outcome.error;
+  if (code === undefined || what === undefined) throw Object.assign(new Error(message), { name });
+  const error = new InAttentionError(code, {
+    what,
+    ...(got !== undefined && { got }),
+    ...(expected !== undefined && { expected }),
+    ...(fix !== undefined && { fix }),
+  });
+  error.name = name;
+  throw error;
+}
+
+function serializeError(error: unknown): SerializedError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const { name, message } = error;
+  if (!InAttentionError.isInstance(error)) return { name, message };
+  const { code, what, got, expected, fix } = error;
+  return {
+    name,
+    message,
+    code,
+    what,
+    ...(got !== undefined && { got }),
+    ...(expected !== undefined && { expected }),
+    ...(fix !== undefined && { fix }),
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * The worker's side. A worker file is three lines:
+ *
+ *     import { createCpuBackend } from '@inattention/cpu';
+ *     import { serveModels } from '@inattention/model/worker';
+ *     serveModels({ candidates: [{ name: 'cpu', create: () => createCpuBackend() }] });
+ */
+
+import { type Backend, type BackendCandidate, InvalidArgumentError, selectBackend } from '@inattention/core';
+import { filesInMemory, type ModelSource, openFileList, openUrl } from '@inattention/formats';
+import { type Endpoint, expose } from 'comlink';
+import { type GeneratedToken, generate } from '../generation/generate.ts';
+import { loadModel } from '../load-model.ts';
+import type { Model } from '../model.ts';
+import type { Session } from '../session.ts';
+import type { RunOptions } from '../session-decoder.ts';
+import {
+  type CallOptions,
+  type ModelDescription,
+  type ModelHost,
+  type ModelLocation,
+  outcomeOf,
+  type SessionState,
+} from './protocol.ts';
+
+export interface ServeOptions {
+  /** Backends to try, in order; the first that works is used for every model of this worker. */
+  readonly candidates: readonly BackendCandidate[];
+  /** Where to listen. Default: the worker's own scope; in Node pass `nodeEndpoint(parentPort)` of comlink. */
+  readonly endpoint?: Endpoint;
+}
+
+/** Things the other side knows by number. */
+class Handles<T> {
+  readonly #items = new Map<number, T>();
+  readonly #kind: string;
+  #next = 1;
+
+  constructor(kind: string) {
+    this.#kind = kind;
+  }
+
+  add(item: T): number {
+    this.#items.set(this.#next, item);
+    return this.#next++;
+  }
+
+  get(handle: number): T {
+    const item = this.#items.get(handle);
+    if (item === undefined) {
+      throw new InvalidArgumentError({ what: `The worker has no such ${this.#kind}.`, got: String(handle) });
+    }
+    return item;
+  }
+
+  delete(handle: number): void {
+    this.#items.delete(handle);
+  }
+}
+
+/** Serves models, sessions and generations to `connectModels` on the other side. */
+export function serveModels({ candidates, endpoint }: ServeOptions): void {
+  const models = new Handles<Model>('model');
+  const sessions = new Handles<Session>('session');
+  const generations = new Handles<{ tokens: AsyncGenerator<GeneratedToken>; session: number; call: number }>(
+    'generation',
+  );
+  const calls = new Map<number, AbortController>();
+  let chosen: Promise<{ backend: Backend; reason: string }> | null = null;
+
+  const cancellable = async <T>(
+    { call, onProgress }: CallOptions,
+    work: (options: RunOptions) => Promise<T>,
+  ): Promise<T> => {
+    const controller = new AbortController();
+    calls.set(call, controller);
+    try {
+      return await work({ signal: controller.signal, onProgress });
+    } finally {
+      calls.delete(call);
+    }
+  };
+  const stateOf = (handle: number): SessionState => {
+    const { mode, dtype, length, contextBytes, tableBytes, hostBytes } = sessions.get(handle);
+    return { handle, mode, dtype, length, contextBytes, tableBytes, hostBytes };
+  };
+
+  const host: ModelHost = {
+    abort: (call) => calls.get(call)?.abort(),
+    loadModel: (location, options) =>
+      outcomeOf(() =>
+        cancellable(options, async (run): Promise<ModelDescription> => {
+          chosen ??= selectBackend(candidates);
+          const { backend, reason } = await chosen.catch((error: unknown) => {
+            chosen = null;
+            throw error;
+          });
+          const model = await loadModel(sourceOf(location), backend, {
+            ...(run.signal && { signal: run.signal }),
+            ...(run.onProgress && { onProgress: run.onProgress }),
+          });
+          return {
+            handle: models.add(model),
+            config: model.config,
+            tokenizerName: model.tokenizer?.name ?? null,
+            fingerprint: model.fingerprint,
+            backend: backend.name,
+            device: backend.info.device,
+            reason,
+          };
+        }),
+      ),
+    encode: (model, text) => outcomeOf(() => models.get(model).encode(text)),
+    decode: (model, ids) => outcomeOf(() => models.get(model).decode(ids)),
+    createSession: (model, options) => outcomeOf(() => stateOf(sessions.add(models.get(model).createSession(options)))),
+    restoreSession: (model, saved, options) =>
+      outcomeOf(() =>
+        cancellable(options, async (run) => stateOf(sessions.add(await models.get(model).restoreSession(saved, run)))),
+      ),
+    append: (session, content, options) =>
+      outcomeOf(() =>
+        cancellable(options, async (run) => {
+          await sessions.get(session).append(content, run);
+          return stateOf(session);
+        }),
+      ),
+    replace: (session, position, count, content) =>
+      outcomeOf(async () => {
+        await sessions.get(session).replace(position, count, content);
+        return stateOf(session);
+      }),
+    fork: (session) => outcomeOf(async () => stateOf(sessions.add(await sessions.get(session).fork()))),
+    save: (session) => outcomeOf(() => sessions.get(session).save()),
+    logitsAt: (session, positions, options) =>
+      outcomeOf(() => cancellable(options, (run) => sessions.get(session).logitsAt(positions, run))),
+    attentionWeights: (session, layer, position) =>
+      outcomeOf(() => sessions.get(session).attentionWeights(layer, position)),
+    startGeneration: (session, options, call) =>
+      outcomeOf(() => {
+        const controller = new AbortController();
+        calls.set(call, controller);
+        const tokens = generate(sessions.get(session), { ...options, signal: controller.signal });
+        return generations.add({ tokens, session, call });
+      }),
+    nextToken: (generation) =>
+      outcomeOf(async () => {
+        const { tokens, session } = generations.get(generation);
+        const next = await tokens.next();
+        return next.done ? null : { token: next.value, state: stateOf(session) };
+      }),
+    endGeneration: (generation) =>
+      outcomeOf(async () => {
+        const { tokens, call } = generations.get(generation);
+        generations.delete(generation);
+        calls.delete(call);
+        await tokens.return(undefined);
+      }),
+    disposeSession: (session) =>
+      outcomeOf(() => {
+        sessions.get(session).dispose();
+        sessions.delete(session);
+      }),
+    disposeModel: (model) =>
+      outcomeOf(() => {
+        models.get(model).dispose();
+        models.delete(model);
+      }),
+  };
+  expose(host, endpoint);
+}
+
+function sourceOf(location: ModelLocation): ModelSource {
+  if ('url' in location) return openUrl(location.url, location.headers ? { headers: location.headers } : {});
+  return 'files' in location ? openFileList(location.files) : filesInMemory(location.bytes);
+}
