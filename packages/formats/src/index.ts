@@ -5,14 +5,23 @@ export { parseConfig, serializeConfig } from './config/parse-config.ts';
 export { Fingerprint } from './fingerprint.ts';
 export { type ModelFiles, openModelFiles, openTokenizer } from './open-model-files.ts';
 export { parseTokens } from './parse-tokens.ts';
+export type { WeightDType } from './safetensors/dtypes.ts';
 export type { TensorEntry } from './safetensors/header.ts';
 export { openSafetensors, type ReadOptions, type SafetensorsFile } from './safetensors/reader.ts';
 export { openWeights, type WeightFiles } from './safetensors/weight-files.ts';
-export { type TensorToWrite, writeSafetensors } from './safetensors/writer.ts';
+export {
+  encodeWeights,
+  layOutSafetensors,
+  type SafetensorsLayout,
+  type TensorLayout,
+  type TensorToWrite,
+  writeSafetensors,
+} from './safetensors/writer.ts';
 export type { ByteSource, ModelSource } from './sources/byte-source.ts';
 export { blobSource, openFileList } from './sources/file-source.ts';
+export type { UrlOptions, UrlProgress } from './sources/http.ts';
 export { bytesSource, filesInMemory } from './sources/memory-source.ts';
-export { openUrl, type UrlOptions, urlSource } from './sources/url-source.ts';
-export { createByteTokenizer } from './tokenizer/byte-tokenizer.ts';
+export { openUrl, urlSource } from './sources/url-source.ts';
+export { type ByteTokenizerOptions, createByteTokenizer } from './tokenizer/byte-tokenizer.ts';
 export { loadTokenizer } from './tokenizer/json-tokenizer.ts';
 export type { StreamDecoder, Tokenizer } from './tokenizer/tokenizer.ts';

@@ -1,7 +1,7 @@
 /** Reads typed fields out of an untrusted JSON object, with errors that name the field, what was got and expected. */
 
 import { InvalidConfigError } from '@inattention/core';
-import { isRecord } from '../safetensors/header.ts';
+import { describe, isRecord } from '../json/describe.ts';
 
 export class ConfigReader {
   readonly #fields: ReadonlyMap<string, unknown>;
@@ -59,10 +59,4 @@ export function refuse(name: string, got: unknown, expected: string, fix?: strin
     expected,
     ...(fix !== undefined && { fix }),
   });
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }

@@ -2,7 +2,8 @@
 
 import { formatShape, InvalidConfigError, InvalidFileError, sameShape } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
-import { quote, type TensorEntry } from '../safetensors/header.ts';
+import { quote } from '../json/describe.ts';
+import type { TensorEntry } from '../safetensors/header.ts';
 import { checkReadable } from '../safetensors/reader.ts';
 
 /** Shapes by tensor name, in the order of the layers. */

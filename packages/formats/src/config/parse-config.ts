@@ -5,11 +5,12 @@
 
 import type { AttentionType, ModelConfig, PositionEmbeddingType } from '@inattention/core/math';
 import { ConfigReader, refuse } from './config-reader.ts';
+import { expectedTensors } from './expected-tensors.ts';
 
 const positionTypes: readonly PositionEmbeddingType[] = ['rope', 'alibi', 'learned', 'none'];
 const attentionKinds: readonly AttentionType[] = ['inattention', 'self'];
 
-/** Upper limits: far above any model in use, far below what overflows. */
+/** Upper limits: far above any model in use. `parameters` keeps all counts of bytes exact. */
 const limits = {
   vocabulary: 16_777_216,
   width: 1_048_576,
@@ -17,6 +18,23 @@ const limits = {
   heads: 65_536,
   positions: 2_147_483_647,
   window: 4096,
+  parameters: 2 ** 48,
+};
+
+/** Fields that change the mathematics of other models, each with the values at which it changes nothing. */
+const neutralValues: Readonly<Record<string, readonly unknown[]>> = {
+  attention_bias: [false],
+  mlp_bias: [false],
+  rope_scaling: [],
+  rope_parameters: [],
+  sliding_window: [],
+  partial_rotary_factor: [1],
+  attention_dropout: [0],
+  attn_logit_softcapping: [],
+  final_logit_softcapping: [],
+  quantization_config: [],
+  num_local_experts: [1],
+  use_qk_norm: [false],
 };
 
 /** Checks a configuration. Throws InvalidConfigError naming the field. */
@@ -41,8 +59,10 @@ export function parseConfig(json: unknown): ModelConfig {
   if (positionEmbeddingType === 'rope' && headDim % 2 !== 0) refuse('head_dim', headDim, 'an even number, with rope');
   const numHiddenLayers = fields.count('num_hidden_layers', 1, limits.layers);
   const vocabSize = fields.count('vocab_size', 1, limits.vocabulary);
+  // Llama's default, but not for a table whose rows are in the file.
+  const positionsIfMissing = positionEmbeddingType === 'learned' ? undefined : 2048;
   const bosTokenId = optionalId(fields, vocabSize);
-  return {
+  const config: ModelConfig = {
     modelType: 'inattention',
     vocabSize,
     hiddenSize,
@@ -51,7 +71,7 @@ export function parseConfig(json: unknown): ModelConfig {
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
-    maxPositionEmbeddings: fields.count('max_position_embeddings', 1, limits.positions, 2048),
+    maxPositionEmbeddings: fields.count('max_position_embeddings', 1, limits.positions, positionsIfMissing),
     rmsNormEps: fields.positive('rms_norm_eps', 1, 1e-6),
     ropeTheta: fields.positive('rope_theta', 1e12, 10_000),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
@@ -61,6 +81,8 @@ export function parseConfig(json: unknown): ModelConfig {
     eosTokenIds: eosTokenIds(fields.get('eos_token_id'), vocabSize),
     ...(bosTokenId !== undefined && { bosTokenId }),
   };
+  checkParameters(config);
+  return config;
 }
 
 /** The config.json of a configuration: `parseConfig` gives the same configuration back. */
@@ -92,13 +114,23 @@ function checkSupported(fields: ConfigReader): void {
   if (type !== 'inattention') {
     refuse('model_type', type, '"inattention"', 'only models of this project can be opened by this version');
   }
-  if (fields.get('rope_scaling') !== undefined) {
-    refuse('rope_scaling', fields.get('rope_scaling'), 'null: scaled rotary positions are not supported');
-  }
-  for (const name of ['attention_bias', 'mlp_bias']) {
-    if (fields.flag(name, false)) refuse(name, true, 'false: biases are not supported');
+  for (const [name, neutral] of Object.entries(neutralValues)) {
+    const value = fields.get(name);
+    if (value === undefined || neutral.includes(value)) continue;
+    refuse(name, value, `${[...neutral, 'nothing'].join(' or ')}: this version does not support another`);
   }
   fields.word('hidden_act', ['silu'], 'silu');
+}
+
+/** Single fields may each be within their limits and the whole be absurd. */
+function checkParameters(config: ModelConfig): void {
+  let parameters = 0;
+  for (const shape of expectedTensors(config).values()) {
+    parameters += shape.reduce((size, dimension) => size * dimension, 1);
+  }
+  if (parameters > limits.parameters) {
+    refuse('its sizes', `${parameters} parameters`, `at most ${limits.parameters} parameters`);
+  }
 }
 
 function attentionTypes(value: unknown, layers: number): readonly AttentionType[] {

@@ -4,30 +4,12 @@
  */
 
 import { InvalidFileError } from '@inattention/core';
-import { parseJson } from '../sources/byte-source.ts';
-import { duplicateKey } from './duplicate-keys.ts';
+import { describe, isRecord, quote } from '../json/describe.ts';
+import { parseJson } from '../json/parse-json.ts';
+import { bitsPerElement, dtypeNames } from './dtypes.ts';
 
 /** Longest header accepted, as in the reference implementation. */
 export const maxHeaderBytes = 100_000_000;
-
-/** Bytes per element by dtype name. */
-const dtypeBytes: ReadonlyMap<string, number> = new Map([
-  ['F64', 8],
-  ['I64', 8],
-  ['U64', 8],
-  ['F32', 4],
-  ['I32', 4],
-  ['U32', 4],
-  ['F16', 2],
-  ['BF16', 2],
-  ['I16', 2],
-  ['U16', 2],
-  ['F8_E4M3', 1],
-  ['F8_E5M2', 1],
-  ['I8', 1],
-  ['U8', 1],
-  ['BOOL', 1],
-]);
 
 /** One tensor of a file. */
 export interface TensorEntry {
@@ -41,13 +23,20 @@ export interface TensorEntry {
 }
 
 export interface SafetensorsHeader {
+  /** By name, in the order of the file's header. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** The header's `__metadata__`. */
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** Checks a header's JSON against the file it is in. `dataStart` is the first byte after it. */
+type Refuse = (what: string, got?: string, expected?: string) => never;
+
+/**
+ * Checks a header's JSON against the file it is in. `dataStart` is the first byte after it.
+ * Throws InvalidFileError, also for what the reference implementation would refuse: holes, overlaps, bytes left over.
+ */
 export function parseHeader(bytes: Uint8Array, file: string, dataStart: number, fileSize: number): SafetensorsHeader {
-  const refuse = (what: string, got?: string, expected?: string): never => {
+  const refuse: Refuse = (what, got, expected) => {
     throw new InvalidFileError({
       what: `${file}: ${what}`,
       ...(got !== undefined && { got }),
@@ -55,52 +44,48 @@ export function parseHeader(bytes: Uint8Array, file: string, dataStart: number, 
       fix: 'the file is damaged or was not written as safetensors: download or export it again',
     });
   };
-  const json = parseJson(bytes, `${file}: the safetensors header`);
+  if (bytes[0] !== 0x7b) return refuse('the header does not start with "{".');
+  const json = parseJson(bytes, { name: `${file}: the safetensors header`, uniqueKeys: true });
   if (!isRecord(json)) return refuse('the header is not a JSON object.');
-  const twice = duplicateKey(new TextDecoder().decode(bytes));
-  if (twice !== null) refuse('a name appears twice in the header.', quote(twice));
   const metadata = new Map<string, string>();
   const tensors = new Map<string, TensorEntry>();
   for (const [name, entry] of Object.entries(json)) {
-    if (name === '__metadata__') {
-      if (!isRecord(entry)) refuse('__metadata__ is not an object.');
-      for (const [key, value] of Object.entries(entry as object)) {
-        if (typeof value !== 'string') refuse(`__metadata__ holds something else than text at ${quote(key)}.`);
-        metadata.set(key, String(value));
-      }
+    if (name !== '__metadata__') {
+      tensors.set(name, parseEntry(name, entry, dataStart, fileSize, refuse));
       continue;
     }
-    tensors.set(name, parseEntry(name, entry, dataStart, fileSize, refuse));
+    if (entry === null) continue;
+    if (!isRecord(entry)) return refuse('__metadata__ is not an object.', describe(entry));
+    for (const [key, value] of Object.entries(entry)) {
+      if (typeof value !== 'string') return refuse(`__metadata__ holds no text at ${quote(key)}.`, describe(value));
+      metadata.set(key, value);
+    }
   }
   checkLayout([...tensors.values()], dataStart, fileSize, refuse);
   return { tensors, metadata };
 }
 
-type Refuse = (what: string, got?: string, expected?: string) => never;
-
 function parseEntry(name: string, entry: unknown, dataStart: number, fileSize: number, refuse: Refuse): TensorEntry {
   const where = `tensor ${quote(name)}`;
-  if (!isRecord(entry)) return refuse(`${where} is not described by an object.`);
+  if (!isRecord(entry)) return refuse(`${where} is not described by an object.`, describe(entry));
   const { dtype, shape, data_offsets: offsets } = entry;
-  const elementBytes = typeof dtype === 'string' ? dtypeBytes.get(dtype) : undefined;
-  if (typeof dtype !== 'string' || elementBytes === undefined) {
-    return refuse(`${where} has an unknown dtype.`, quote(String(dtype)), [...dtypeBytes.keys()].join(', '));
+  const elementBits = typeof dtype === 'string' ? bitsPerElement(dtype) : undefined;
+  if (typeof dtype !== 'string' || elementBits === undefined) {
+    return refuse(`${where} has an unknown dtype.`, describe(dtype), dtypeNames.join(', '));
   }
-  if (!Array.isArray(shape) || shape.length > 8 || !shape.every(isCount)) {
-    return refuse(`${where} has an impossible shape.`, JSON.stringify(shape)?.slice(0, 100));
-  }
+  if (!isShape(shape)) return refuse(`${where} has an impossible shape.`, describe(shape));
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
-    return refuse(`${where} has impossible data_offsets.`, JSON.stringify(offsets)?.slice(0, 100));
+    return refuse(`${where} has impossible data_offsets.`, describe(offsets), '[begin, end]');
   }
-  const [begin, end] = offsets as [number, number];
-  if (dataStart + end > fileSize) {
+  const [begin, end] = offsets;
+  if (end > fileSize - dataStart) {
     return refuse(`${where} reaches beyond the file.`, `byte ${dataStart + end}`, `at most ${fileSize}`);
   }
-  const byteLength = shape.reduce((size: number, dimension: number) => size * dimension, 1) * elementBytes;
+  const byteLength = (shape.reduce((size, dimension) => size * dimension, 1) * elementBits) / 8;
   if (byteLength !== end - begin) {
     return refuse(`${where} has offsets that do not fit its shape.`, `${end - begin} bytes`, `${byteLength} bytes`);
   }
-  return { name, dtype, shape: shape as number[], byteOffset: dataStart + begin, byteLength };
+  return { name, dtype, shape, byteOffset: dataStart + begin, byteLength };
 }
 
 /** Tensors must follow one another without holes or overlaps, to the end of the file. */
@@ -120,15 +105,16 @@ function checkLayout(entries: TensorEntry[], dataStart: number, fileSize: number
   if (next !== fileSize) refuse('bytes are left over after the last tensor.', `${fileSize - next} bytes`);
 }
 
+/** True for dimensions whose product, taken step by step, is exact; 0 among them does not excuse the others. */
+function isShape(value: unknown): value is readonly number[] {
+  if (!Array.isArray(value) || !value.every(isCount)) return false;
+  let size = 1;
+  return value.every((dimension: number) => {
+    size *= dimension;
+    return Number.isSafeInteger(size);
+  });
+}
+
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A name from outside, made safe and short for a message. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 }

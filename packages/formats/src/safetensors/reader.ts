@@ -1,8 +1,20 @@
 /** Reading safetensors by range: the header first, tensors when they are asked for, never the whole file. */
 
-import { decodeBfloat16, decodeFloat16, InvalidFileError, UnsupportedError } from '@inattention/core';
-import type { ByteSource } from '../sources/byte-source.ts';
-import { maxHeaderBytes, parseHeader, quote, type TensorEntry } from './header.ts';
+import {
+  InvalidArgumentError,
+  InvalidFileError,
+  OutOfMemoryError,
+  throwIfAborted,
+  UnsupportedError,
+} from '@inattention/core';
+import { quote } from '../json/describe.ts';
+import { type ByteSource, readExactly } from '../sources/byte-source.ts';
+import { decodeWeights, weightBytes } from './decode.ts';
+import { isWeightDType, type WeightDType } from './dtypes.ts';
+import { maxHeaderBytes, parseHeader, type TensorEntry } from './header.ts';
+
+/** Bytes read at once: what a tensor needs beside its own float32 array. */
+const pieceBytes = 16 * 2 ** 20;
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
@@ -12,12 +24,18 @@ export interface SafetensorsFile {
   readonly name: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly metadata: ReadonlyMap<string, string>;
-  /** A tensor of dtype F32, F16 or BF16 as f32. Throws UnsupportedError for other dtypes. */
+  /**
+   * A tensor of dtype F32, F16 or BF16 as f32. Throws UnsupportedError for other dtypes, InvalidArgumentError for a name
+   * that is not among `tensors`, InvalidFileError when its bytes cannot be had, OutOfMemoryError, AbortedError.
+   */
   read(name: string, options?: ReadOptions): Promise<Float32Array>;
+  /** A tensor's bytes as stored, of any dtype; `length` of them from the start, all by default. */
+  readBytes(name: string, options?: ReadOptions & { readonly length?: number }): Promise<Uint8Array>;
 }
 
 /** Opens a file and checks its header. Throws InvalidFileError. */
 export async function openSafetensors(source: ByteSource, { signal }: ReadOptions = {}): Promise<SafetensorsFile> {
+  throwIfAborted(signal, `Opening ${source.name}`);
   if (source.size < 8) {
     throw new InvalidFileError({
       what: `${source.name} is too short for a safetensors file.`,
@@ -25,7 +43,7 @@ export async function openSafetensors(source: ByteSource, { signal }: ReadOption
       expected: 'at least 8',
     });
   }
-  const prefix = await source.read(0, 8, signal);
+  const prefix = await readExactly(source, 0, 8, signal);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (length > maxHeaderBytes || 8 + length > source.size) {
     throw new InvalidFileError({
@@ -35,37 +53,71 @@ export async function openSafetensors(source: ByteSource, { signal }: ReadOption
       fix: 'the file is truncated or not a safetensors file: download it again',
     });
   }
-  const header = parseHeader(await source.read(8, 8 + length, signal), source.name, 8 + length, source.size);
+  const headerBytes = await readExactly(source, 8, 8 + length, signal);
+  const { tensors, metadata } = parseHeader(headerBytes, source.name, 8 + length, source.size);
+  const find = (name: string): TensorEntry => {
+    const entry = tensors.get(name);
+    if (entry !== undefined) return entry;
+    throw new InvalidArgumentError({
+      what: `${source.name} has no tensor ${quote(name)}.`,
+      expected: 'a name among `tensors`',
+    });
+  };
   return {
     name: source.name,
-    ...header,
+    tensors,
+    metadata,
     async read(name, options = {}) {
-      const entry = header.tensors.get(name);
-      if (entry === undefined) {
-        throw new InvalidFileError({ what: `${source.name} has no tensor ${quote(name)}.` });
-      }
-      checkReadable(entry, source.name);
-      const bytes = await source.read(entry.byteOffset, entry.byteOffset + entry.byteLength, options.signal);
-      return decode(entry, bytes);
+      const entry = find(name);
+      return readTensor(source, entry, checkReadable(entry, source.name), options.signal);
+    },
+    async readBytes(name, options = {}) {
+      const { byteOffset, byteLength } = find(name);
+      throwIfAborted(options.signal, `Reading ${source.name}`);
+      const end = byteOffset + Math.min(byteLength, options.length ?? byteLength);
+      return readExactly(source, byteOffset, end, options.signal);
     },
   };
 }
 
-/** Throws UnsupportedError unless the tensor can be read as f32. */
-export function checkReadable({ name, dtype }: TensorEntry, file: string): void {
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
-    throw new UnsupportedError({
-      what: `${file}: weights of dtype ${dtype} are not supported.`,
-      got: `${dtype} in tensor ${quote(name)}`,
-      expected: 'F32, F16 or BF16',
-      fix: 'export the model in one of these',
-    });
-  }
+/** The tensor's dtype as one of those read as f32. Throws UnsupportedError for others. */
+export function checkReadable({ name, dtype }: TensorEntry, file: string): WeightDType {
+  if (isWeightDType(dtype)) return dtype;
+  throw new UnsupportedError({
+    what: `${file}: weights of dtype ${dtype} are not supported.`,
+    got: `${dtype} in tensor ${quote(name)}`,
+    expected: 'F32, F16 or BF16',
+    fix: 'export the model in one of these',
+  });
 }
 
-function decode({ dtype }: TensorEntry, bytes: Uint8Array): Float32Array {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  if (dtype === 'F32') return new Float32Array(aligned.buffer, aligned.byteOffset, bytes.length / 4);
-  const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, bytes.length / 2);
-  return dtype === 'F16' ? decodeFloat16(halves) : decodeBfloat16(halves);
+async function readTensor(
+  source: ByteSource,
+  { name, byteOffset, byteLength }: TensorEntry,
+  dtype: WeightDType,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const elementBytes = weightBytes(dtype);
+  const out = allocate(name, byteLength / elementBytes);
+  for (let done = 0; done < byteLength; done += pieceBytes) {
+    throwIfAborted(signal, `Reading ${source.name}`);
+    const length = Math.min(pieceBytes, byteLength - done);
+    const bytes = await readExactly(source, byteOffset + done, byteOffset + done + length, signal);
+    decodeWeights(dtype, bytes, out.subarray(done / elementBytes, (done + length) / elementBytes));
+  }
+  throwIfAborted(signal, `Reading ${source.name}`);
+  return out;
+}
+
+function allocate(name: string, elements: number): Float32Array {
+  try {
+    return new Float32Array(elements);
+  } catch (cause) {
+    throw new OutOfMemoryError({
+      what: `There is no memory for tensor ${quote(name)}.`,
+      requestedBytes: elements * 4,
+      availableBytes: 0,
+      cause,
+    });
+  }
 }

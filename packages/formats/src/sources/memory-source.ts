@@ -1,21 +1,27 @@
 /** Bytes in memory, and folders of them. */
 
-import { InvalidFileError } from '@inattention/core';
-import { type ByteSource, checkRelativePath, type ModelSource } from './byte-source.ts';
+import { throwIfAborted } from '@inattention/core';
+import { type ByteSource, checkRange, checkRelativePath, type ModelSource } from './byte-source.ts';
 
-export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
+/** Bytes as a file. Reads copy, so what is read does not change with `bytes`. */
+export function bytesSource(bytes: Uint8Array | ArrayBuffer, name = 'bytes'): ByteSource {
+  const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   return {
     name,
-    size: bytes.length,
-    async read(start, end) {
-      checkRange(name, bytes.length, start, end);
-      return bytes.slice(start, end);
+    size: view.length,
+    async read(start, end, signal) {
+      throwIfAborted(signal, `Reading ${name}`);
+      checkRange(name, view.length, start, end);
+      return new Uint8Array(view.subarray(start, end)); // not slice(), which of a Node Buffer is a view
     },
   };
 }
 
 /** A folder of files in memory, by name. */
-export function filesInMemory(files: ReadonlyMap<string, Uint8Array>, name = 'files in memory'): ModelSource {
+export function filesInMemory(
+  files: ReadonlyMap<string, Uint8Array | ArrayBuffer>,
+  name = 'files in memory',
+): ModelSource {
   return {
     name,
     async open(path) {
@@ -23,17 +29,6 @@ export function filesInMemory(files: ReadonlyMap<string, Uint8Array>, name = 'fi
       const bytes = files.get(path);
       return bytes === undefined ? null : bytesSource(bytes, path);
     },
+    list: async () => [...files.keys()],
   };
-}
-
-/** Throws InvalidFileError unless [start, end) lies within `size` bytes. */
-export function checkRange(name: string, size: number, start: number, end: number): void {
-  if (!(start >= 0 && start <= end && end <= size)) {
-    throw new InvalidFileError({
-      what: `${name} ends too early.`,
-      got: `${size} bytes`,
-      expected: `bytes ${start} … ${end}`,
-      fix: 'the file is truncated: download it again',
-    });
-  }
 }

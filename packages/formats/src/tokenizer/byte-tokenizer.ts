@@ -1,23 +1,24 @@
 /** The tokenizer without a vocabulary: ids are the bytes of UTF-8. */
 
+import { byteStreamDecoder, decodeAll } from './byte-stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-/** 256 ids. Bytes that are no valid UTF-8 decode to U+FFFD; ids above 255 decode to nothing. */
-export function createByteTokenizer(): Tokenizer {
-  const isByte = (id: number) => Number.isInteger(id) && id >= 0 && id < 256;
+export interface ByteTokenizerOptions {
+  /** Adds id 256, which ends a text. It is never in an encoded text, and decodes to nothing. Default false. */
+  readonly endOfText?: boolean;
+}
+
+/** 256 ids, or 257 with the one that ends a text. */
+export function createByteTokenizer({ endOfText = false }: ByteTokenizerOptions = {}): Tokenizer {
+  const pieces = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+  const streamDecoder = () => byteStreamDecoder((id) => (id === 256 && endOfText ? '' : pieces[id]));
   return {
-    name: 'UTF-8 bytes',
-    vocabSize: 256,
-    eosTokenIds: [],
-    fingerprint: 'bytes',
+    name: endOfText ? 'UTF-8 bytes and an end of text' : 'UTF-8 bytes',
+    vocabSize: endOfText ? 257 : 256,
+    eosTokenIds: endOfText ? [256] : [],
+    fingerprint: endOfText ? 'bytes+end' : 'bytes',
     encode: (text) => Int32Array.from(new TextEncoder().encode(text)),
-    decode: (ids) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from([...ids].filter(isByte))),
-    streamDecoder() {
-      const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-      return {
-        push: (id) => (isByte(id) ? decoder.decode(Uint8Array.of(id), { stream: true }) : ''),
-        flush: () => decoder.decode(),
-      };
-    },
+    decode: (ids) => decodeAll(streamDecoder(), ids),
+    streamDecoder,
   };
 }

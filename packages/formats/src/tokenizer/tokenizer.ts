@@ -4,7 +4,7 @@
 export interface StreamDecoder {
   /** Text that became certain with this id; may be empty. */
   push(id: number): string;
-  /** What is left at the end. */
+  /** What is left at the end. The decoder can then be used for another text. */
   flush(): string;
 }
 
@@ -17,7 +17,9 @@ export interface Tokenizer {
   readonly eosTokenIds: readonly number[];
   /** Tells tokenizers apart in saved sessions. */
   readonly fingerprint: string;
+  /** Ids of a text; nothing is put before or after it. Lone surrogates count as U+FFFD. */
   encode(text: string): Int32Array;
+  /** Text of ids. Bytes that are no valid UTF-8 become U+FFFD; ids that are no tokens become nothing. */
   decode(ids: Iterable<number>): string;
   streamDecoder(): StreamDecoder;
 }

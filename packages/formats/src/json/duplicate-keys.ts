@@ -1,6 +1,6 @@
 /**
  * Finds a key that appears twice in an object of a JSON text. JSON.parse keeps the last of equal keys in silence, which
- * would let two readers see two different files. The text must be valid JSON.
+ * would let two readers see two different files. The text must be valid JSON: that makes one pass without a parser enough.
  */
 
 /** The first key found twice within one object, at any depth; null when there is none. */
@@ -12,7 +12,7 @@ export function duplicateKey(text: string): string | null {
     if (character === '"') {
       const end = endOfString(text, i);
       if (expectsKey) {
-        const key = JSON.parse(text.slice(i, end)) as string;
+        const key = JSON.parse(text.slice(i, end)) as string; // undoes escapes: "\u0061" is "a"
         const keys = objects.at(-1);
         if (keys?.has(key)) return key;
         keys?.add(key);
