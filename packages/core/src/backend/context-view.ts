@@ -7,6 +7,9 @@
  *     k_i = R(firstPosition + i) · scale_i · ( Σ_{j<w, j≤i} K[row(slot(i−j), j)] + Kp[i] )
  *     v_i =                        scale_i · ( Σ_{j<w, j≤i} V[row(slot(i−j), j)] + Vp[i] )
  *
+ * Lists of pages never change: as long as the pages are the same, core hands out the same list (`rows`, `index`,
+ * `scale`), so a backend may keep what it derives from one by identity.
+ *
  * R is the rotary rotation (identity when `rope` is null), scale is 1 when null, Kp/Vp are 0 when `positionRows` is
  * null. DESIGN: the tables identity; source of the decomposition: k is linear in the ids up to 1/rms.
  */

@@ -4,7 +4,7 @@
  */
 
 import type { ContextView } from '../backend/context-view.ts';
-import type { AttentionState } from '../operations/attend.ts';
+import type { AttentionState } from '../operations/attention-state.ts';
 import { IndexTensor } from '../operations/index-tensor.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { ContextModel } from './context-model.ts';

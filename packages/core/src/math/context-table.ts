@@ -15,14 +15,9 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextDType } from './context-mode.ts';
 import { type ContextSource, projectKeysAndValues } from './context-source.ts';
 import { consecutive, createIdWindow, mixWindow, windowTerm } from './initial-state.ts';
+import { KeyValueRows } from './key-value-rows.ts';
 import { pageCount, rowPageSlots } from './page-sizes.ts';
-import { PagedArray } from './paged-array.ts';
-
-/** Keys and values of one layer. */
-interface LayerRows {
-  readonly keys: PagedArray;
-  readonly values: PagedArray;
-}
+import type { PagedArray } from './paged-array.ts';
 
 /** Ids or positions projected at a time: bounds the scratch of filling. */
 const fillBlock = 256;
@@ -31,8 +26,8 @@ export class ContextTable {
   readonly dtype: ContextDType;
   readonly #model: ContextSource;
   readonly #budget: number;
-  readonly #rows: ReadonlyMap<number, LayerRows>;
-  readonly #positionRows: ReadonlyMap<number, LayerRows> | null;
+  readonly #rows: ReadonlyMap<number, KeyValueRows>;
+  readonly #positionRows: ReadonlyMap<number, KeyValueRows> | null;
   readonly #slotOf: Int32Array;
   /** -1: the slot was given up and waits in `#unused`. */
   readonly #idOf: number[] = [];
@@ -54,8 +49,8 @@ export class ContextTable {
 
   /** Bytes of all row pages. */
   get byteLength(): number {
-    const bytesOf = (rows: ReadonlyMap<number, LayerRows> | null) =>
-      [...(rows?.values() ?? [])].reduce((bytes, { keys, values }) => bytes + keys.byteLength + values.byteLength, 0);
+    const bytesOf = (rows: ReadonlyMap<number, KeyValueRows> | null) =>
+      [...(rows?.values() ?? [])].reduce((bytes, { byteLength }) => bytes + byteLength, 0);
     return bytesOf(this.#rows) + bytesOf(this.#positionRows);
   }
 
@@ -134,39 +129,33 @@ export class ContextTable {
   growPositions(length: number): void {
     if (this.#positionRows === null) return;
     const [first] = this.#positionRows.values();
-    const start = first?.keys.length ?? 0;
+    const start = first?.length ?? 0;
     if (length <= start) return;
     try {
-      for (const { keys, values } of this.#positionRows.values()) {
-        keys.grow(length);
-        values.grow(length);
-      }
+      for (const rows of this.#positionRows.values()) rows.grow(length);
       for (let from = start; from < length; from += fillBlock) {
         this.#fillPositions(this.#positionRows, from, Math.min(length, from + fillBlock));
       }
     } catch (error) {
-      for (const { keys, values } of this.#positionRows.values()) {
-        keys.truncate(start);
-        values.truncate(start);
-      }
+      for (const rows of this.#positionRows.values()) rows.truncate(start);
       throw error;
     }
   }
 
   /** The rows of a layer as attention reads them. */
   rows(layer: number): PagedRows {
-    return pagedRows(this.#rows.get(layer) as LayerRows);
+    return (this.#rows.get(layer) as KeyValueRows).paged;
   }
 
   positionRows(layer: number): PagedRows | null {
-    return this.#positionRows === null ? null : pagedRows(this.#positionRows.get(layer) as LayerRows);
+    return this.#positionRows?.get(layer)?.paged ?? null;
   }
 
-  #makeRows(pageLength: number): ReadonlyMap<number, LayerRows> {
+  #makeRows(pageLength: number): ReadonlyMap<number, KeyValueRows> {
     const { config, operations, inattentionLayers } = this.#model;
     const rowShape = [config.numKeyValueHeads, config.headDim];
-    const array = () => new PagedArray(operations, { dtype: this.dtype, rowShape, pageLength, purpose: 'table' });
-    return new Map(inattentionLayers.map((layer) => [layer, { keys: array(), values: array() }]));
+    const options = { dtype: this.dtype, rowShape, pageLength, purpose: 'table' } as const;
+    return new Map(inattentionLayers.map((layer) => [layer, KeyValueRows.create(operations, options)]));
   }
 
   /** Slots for `count` new ids: unused ones where the budget leaves no other, else new pages. */
@@ -191,10 +180,7 @@ export class ContextTable {
       });
     }
     try {
-      for (const { keys, values } of this.#rows.values()) {
-        keys.grow((before + fresh) * window);
-        values.grow((before + fresh) * window);
-      }
+      for (const rows of this.#rows.values()) rows.grow((before + fresh) * window);
     } catch (error) {
       this.#truncateRows();
       throw error;
@@ -211,10 +197,7 @@ export class ContextTable {
   /** Gives back pages beyond the slots in the books. */
   #truncateRows(): void {
     const length = this.slotCount * this.#model.config.initialStateWindow;
-    for (const { keys, values } of this.#rows.values()) {
-      keys.truncate(length);
-      values.truncate(length);
-    }
+    for (const rows of this.#rows.values()) rows.truncate(length);
   }
 
   #slotPageBytes(): number {
@@ -234,7 +217,7 @@ export class ContextTable {
         for (let offset = 0; offset < window; offset += 1) {
           const term = windowTerm(operations, weights, embedded, offset);
           for (const layer of inattentionLayers) {
-            const { keys, values } = this.#rows.get(layer) as LayerRows;
+            const { keys, values } = this.#rows.get(layer) as KeyValueRows;
             const projected = this.#project(layer, term);
             this.#store(keys, projected.keys, slots.slice(start, start + fillBlock), offset);
             this.#store(values, projected.values, slots.slice(start, start + fillBlock), offset);
@@ -245,7 +228,7 @@ export class ContextTable {
     }
   }
 
-  #fillPositions(positionRows: ReadonlyMap<number, LayerRows>, from: number, to: number): void {
+  #fillPositions(positionRows: ReadonlyMap<number, KeyValueRows>, from: number, to: number): void {
     const { operations, weights, config, inattentionLayers } = this.#model;
     const table = weights.positions as Tensor;
     operations.scope(() => {
@@ -255,10 +238,8 @@ export class ContextTable {
         const embedded = (window.positions as readonly IndexTensor[]).map((rows) => operations.embed(table, rows));
         const state = mixWindow(operations, weights, embedded); // [n, D]
         for (const layer of inattentionLayers) {
-          const { keys, values } = positionRows.get(layer) as LayerRows;
           const projected = this.#project(layer, state);
-          keys.write(from, projected.keys);
-          values.write(from, projected.values);
+          positionRows.get(layer)?.write(from, projected.keys, projected.values);
         }
       } finally {
         window.dispose();
@@ -304,15 +285,7 @@ export class ContextTable {
   #disposeIfAbandoned(): void {
     if (!this.#retired || this.#users > 0) return;
     for (const rows of [this.#rows, this.#positionRows]) {
-      for (const { keys, values } of rows?.values() ?? []) {
-        keys.dispose();
-        values.dispose();
-      }
+      for (const layer of rows?.values() ?? []) layer.dispose();
     }
   }
-}
-
-function pagedRows({ keys, values }: LayerRows): PagedRows {
-  const pages = keys.pages.map((page, number) => ({ keys: page, values: values.pages[number] as Tensor }));
-  return { pages, rowsPerPage: keys.pageLength };
 }

@@ -4,65 +4,57 @@ import type { ContextView } from '../backend/context-view.ts';
 import type { EagerOperations } from '../operations/eager-operations.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextDType } from './context-mode.ts';
-import { forkAll } from './fork-all.ts';
+import { KeyValueRows } from './key-value-rows.ts';
 import type { ModelConfig } from './model-config.ts';
 import { contextPageLength } from './page-sizes.ts';
-import { PagedArray } from './paged-array.ts';
 
 export class KeyValueCache {
   readonly #operations: EagerOperations;
   readonly #config: ModelConfig;
   readonly #dtype: ContextDType;
-  readonly #keys: PagedArray;
-  readonly #values: PagedArray;
+  readonly #rows: KeyValueRows;
 
-  constructor(
-    operations: EagerOperations,
-    config: ModelConfig,
-    dtype: ContextDType,
-    arrays: readonly PagedArray[] = emptyArrays(operations, config, dtype),
-  ) {
+  constructor(operations: EagerOperations, config: ModelConfig, dtype: ContextDType, rows?: KeyValueRows) {
     this.#operations = operations;
     this.#config = config;
     this.#dtype = dtype;
-    [this.#keys, this.#values] = arrays as readonly [PagedArray, PagedArray];
+    const rowShape = [config.numKeyValueHeads, config.headDim];
+    const options = { dtype, rowShape, pageLength: contextPageLength, purpose: 'context' } as const;
+    this.#rows = rows ?? KeyValueRows.create(operations, options);
   }
 
   get length(): number {
-    return this.#keys.length;
+    return this.#rows.length;
   }
 
   get byteLength(): number {
-    return this.#keys.byteLength + this.#values.byteLength;
+    return this.#rows.byteLength;
   }
 
   grow(length: number): void {
-    this.#keys.grow(length);
-    this.#values.grow(length);
+    this.#rows.grow(length);
   }
 
   /** Overwrites positions from `start` on with f32 [n, G, C], converted to the cache's dtype. */
   write(start: number, keys: Tensor, values: Tensor): void {
     this.#operations.scope(() => {
-      this.#keys.write(start, this.#operations.cast(keys, this.#dtype));
-      this.#values.write(start, this.#operations.cast(values, this.#dtype));
+      const stored = (tensor: Tensor) => (this.#dtype === 'f32' ? tensor : this.#operations.cast(tensor, this.#dtype));
+      this.#rows.write(start, stored(keys), stored(values));
     });
   }
 
   truncate(length: number): void {
-    this.#keys.truncate(length);
-    this.#values.truncate(length);
+    this.#rows.truncate(length);
   }
 
   view(): ContextView {
-    const pages = this.#keys.pages.map((keys, page) => ({ keys, values: this.#values.pages[page] as Tensor }));
     return {
       length: this.length,
       firstPosition: 0,
       kvHeads: this.#config.numKeyValueHeads,
       headDim: this.#config.headDim,
       window: 1,
-      rows: { pages, rowsPerPage: contextPageLength },
+      rows: this.#rows.paged,
       pageLength: contextPageLength,
       index: null,
       scale: null,
@@ -72,17 +64,10 @@ export class KeyValueCache {
   }
 
   fork(): KeyValueCache {
-    const arrays = forkAll([this.#keys, this.#values]);
-    return new KeyValueCache(this.#operations, this.#config, this.#dtype, arrays);
+    return new KeyValueCache(this.#operations, this.#config, this.#dtype, this.#rows.fork());
   }
 
   dispose(): void {
-    this.truncate(0);
+    this.#rows.dispose();
   }
-}
-
-function emptyArrays(operations: EagerOperations, config: ModelConfig, dtype: ContextDType): PagedArray[] {
-  const rowShape = [config.numKeyValueHeads, config.headDim];
-  const options = { dtype, rowShape, pageLength: contextPageLength, purpose: 'context' } as const;
-  return [new PagedArray(operations, options), new PagedArray(operations, options)];
 }

@@ -58,7 +58,7 @@ export class PagedArray {
     return this.#pages.length * this.#pageBytes;
   }
 
-  /** The pages, in order, each [pageLength, ...rowShape]. Valid until the array changes. */
+  /** The pages, in order, each [pageLength, ...rowShape]; the same list until pages change. */
   get pages(): readonly Tensor[] {
     this.#views ??= this.#pages.map((page) => page.tensor);
     return this.#views;
@@ -75,15 +75,16 @@ export class PagedArray {
     }
     this.#pages.push(...added);
     this.#length = Math.max(this.#length, length);
-    this.#views = null;
+    if (added.length > 0) this.#views = null;
   }
 
   /** Drops rows from `length` on, with the pages no longer needed. */
   truncate(length: number): void {
     const kept = pageCount(length, this.pageLength);
-    for (const page of this.#pages.splice(kept)) releasePage(page);
+    const dropped = this.#pages.splice(kept);
+    for (const page of dropped) releasePage(page);
     this.#length = Math.min(this.#length, length);
-    this.#views = null;
+    if (dropped.length > 0) this.#views = null;
   }
 
   /** Overwrites rows [start, start + n) with those of `source` [n, ...rowShape], of the same dtype. */
