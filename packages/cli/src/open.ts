@@ -1,0 +1,99 @@
+/** Opens what verbs work on: token files, backends, models. */
+
+import { readFile } from 'node:fs/promises';
+import { type BackendChoice, InvalidFileError, selectBackend } from '@inattention/core';
+import type { ContextDType, ContextMode } from '@inattention/core/math';
+import { createCpuBackend } from '@inattention/cpu';
+import { parseTokens } from '@inattention/formats';
+import { openDirectory } from '@inattention/formats/node';
+import { loadModel, type Model } from '@inattention/model';
+import { type Command, Option } from 'commander';
+import { startProgress, type Terminal } from './terminal.ts';
+import { bytes } from './values.ts';
+
+/** Flags of every verb that runs a model. */
+export interface RunFlags {
+  readonly model: string;
+  readonly backend: string;
+  readonly context: ContextMode | 'auto';
+  readonly contextDtype: ContextDType;
+  readonly budget?: number;
+  readonly tableBudget?: number;
+  readonly json?: boolean;
+}
+
+/** Adds them. */
+export function withRunFlags(command: Command): Command {
+  return command
+    .requiredOption('--model <folder>', 'folder with config.json and model.safetensors')
+    .addOption(new Option('--backend <name>', 'where to compute').choices(['auto', 'cpu']).default('auto'))
+    .addOption(
+      new Option('--context <mode>', 'what is kept of the context')
+        .choices(['auto', 'kv', 'tables', 'states', 'ids'])
+        .default('auto'),
+    )
+    .addOption(new Option('--context-dtype <dtype>', 'dtype of what is kept').choices(['f32', 'f16']).default('f32'))
+    .option('--budget <bytes>', 'most bytes the context may take, such as 512MiB', bytes)
+    .option('--table-budget <bytes>', 'most bytes the table may take', bytes)
+    .option('--json', 'print one JSON object on standard output');
+}
+
+/** Loads the model of a verb, runs `work` with it, and frees everything. */
+export async function withModel<T>(
+  flags: RunFlags,
+  terminal: Terminal,
+  work: (model: Model, choice: BackendChoice) => Promise<T>,
+): Promise<T> {
+  const source = await openDirectory(flags.model);
+  const choice = await selectBackend([{ name: 'cpu', create: () => createCpuBackend() }], {
+    ...(flags.backend !== 'auto' && { only: flags.backend }),
+    contextDType: flags.contextDtype,
+  });
+  const { backend } = choice;
+  const progress = startProgress(terminal, 'loading');
+  try {
+    const model = await loadModel(source, backend, {
+      signal: terminal.signal,
+      onProgress: ({ done, total }) => progress.update(done, total),
+      ...(flags.tableBudget !== undefined && { tableBudget: flags.tableBudget }),
+    });
+    progress.stop();
+    try {
+      return await work(model, choice);
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    progress.stop();
+    backend.dispose();
+  }
+}
+
+/** Reads a file of token ids. */
+export async function readTokens(path: string, vocabSize: number): Promise<Int32Array> {
+  const text = await readText(path);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new InvalidFileError({
+      what: `${path} is not valid JSON.`,
+      got: cause instanceof Error ? cause.message : String(cause),
+      expected: 'a JSON array of ids, or an object with "tokens"',
+    });
+  }
+  return parseTokens(json, vocabSize);
+}
+
+/** Reads a text file. */
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new InvalidFileError({
+      what: `${path} cannot be read.`,
+      got: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/** `inattention plan`: what each context mode would take, and which one `auto` picks. Reads config.json only. */
+
+import { formatBytes } from '@inattention/bench';
+import { InvalidFileError } from '@inattention/core';
+import { type ContextDType, type ContextPlan, plan } from '@inattention/core/math';
+import { parseConfig } from '@inattention/formats';
+import { openDirectory } from '@inattention/formats/node';
+import Table from 'cli-table3';
+import { Command, Option } from 'commander';
+import type { Terminal } from '../terminal.ts';
+import { bytes, count } from '../values.ts';
+
+interface PlanFlags {
+  readonly model: string;
+  readonly tokens: number;
+  readonly distinct?: number;
+  readonly budget?: number;
+  readonly contextDtype: ContextDType;
+  readonly json?: boolean;
+}
+
+export function planCommand(terminal: Terminal): Command {
+  return new Command('plan')
+    .description('Predict the bytes of a context in each mode')
+    .requiredOption('--model <folder>', 'folder with config.json')
+    .requiredOption('--tokens <n>', 'length of the context', count(0))
+    .option('--distinct <n>', 'distinct ids in it (default: as many as there can be)', count(0))
+    .option('--budget <bytes>', 'bytes for weights, context and table together, such as 8GB', bytes)
+    .addOption(new Option('--context-dtype <dtype>', 'dtype of what is kept').choices(['f32', 'f16']).default('f32'))
+    .option('--json', 'print one JSON object on standard output')
+    .addHelpText(
+      'after',
+      `
+Predictions are exact: what a session of this length takes by the backend's own count.
+
+Examples:
+  inattention plan --model models/small --tokens 100000
+  inattention plan --model models/small --tokens 100000 --distinct 9000 --budget 8GB --json`,
+    )
+    .action((flags: PlanFlags) => run(flags, terminal));
+}
+
+async function run(flags: PlanFlags, terminal: Terminal): Promise<void> {
+  const config = await readConfig(flags.model);
+  const planned = plan(config, {
+    tokens: flags.tokens,
+    dtype: flags.contextDtype,
+    ...(flags.distinct !== undefined && { distinct: flags.distinct }),
+    ...(flags.budget !== undefined && { budget: flags.budget }),
+  });
+  terminal.out(flags.json ? `${JSON.stringify(planned)}\n` : planReport(planned));
+}
+
+async function readConfig(folder: string) {
+  const source = await openDirectory(folder);
+  const file = await source.open('config.json');
+  if (file === null) throw new InvalidFileError({ what: `${folder} has no config.json.` });
+  const text = new TextDecoder().decode(await file.read(0, Math.min(file.size, 10_000_000)));
+  try {
+    return parseConfig(JSON.parse(text));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new InvalidFileError({ what: `${file.name} is not valid JSON.`, got: cause.message, cause });
+  }
+}
+
+function planReport(planned: ContextPlan): string {
+  const table = new Table({
+    head: ['mode', 'context', 'table', 'weights', 'total', 'host', 'first token', 'each further', ''],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of planned.rows) {
+    table.push([
+      row.mode,
+      formatBytes(row.contextBytes),
+      row.tableBytes === 0 ? '' : formatBytes(row.tableBytes),
+      formatBytes(row.weightBytes),
+      formatBytes(row.totalBytes),
+      formatBytes(row.hostBytes),
+      `${(row.firstTokenFlops / 1e9).toPrecision(3)} GFLOP`,
+      `${(row.decodeFlops / 1e9).toPrecision(3)} GFLOP`,
+      row.fits ? (row.mode === planned.chosen ? 'auto takes this' : '') : `does not fit: ${row.reason}`,
+    ]);
+  }
+  const bound = planned.distinctIsBound ? ' (the most there can be)' : '';
+  return (
+    `${planned.tokens.toLocaleString('en-US')} tokens, ${planned.distinct.toLocaleString('en-US')} distinct${bound}, ${planned.dtype} contexts` +
+    `${planned.budget === null ? '' : `, budget ${formatBytes(planned.budget)}`}\n${table.toString()}\n` +
+    `The KV cache of the same-size self-attention model: ${formatBytes(planned.selfAttentionContextBytes)}\n`
+  );
+}
