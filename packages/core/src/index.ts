@@ -53,9 +53,10 @@ export {
 export { type ErrorCode, type ErrorDetails, InAttentionError } from './errors/inattention-error.ts';
 export { Ledger, type LedgerSnapshot, type Purpose, purposes } from './ledger/ledger.ts';
 export type { AdamWOptions, AdamWState } from './operations/adamw.ts';
-export { type AttendOptions, type AttentionState, lowestFloat } from './operations/attend.ts';
+export type { AttendOptions } from './operations/attend.ts';
 export type { AttendBackwardInputs, AttentionGradients } from './operations/attend-backward.ts';
 export type { AttendWeightsOptions } from './operations/attend-weights.ts';
+export { type AttentionState, lowestFloat } from './operations/attention-state.ts';
 export { denseContext, EagerOperations, type EagerOptions } from './operations/eager-operations.ts';
 export { IndexTensor } from './operations/index-tensor.ts';
 export type { AttentionOptions, Operations, ScopeResult } from './operations/operations.ts';

@@ -1,8 +1,7 @@
 /** One AdamW step in place (Loshchilov & Hutter, arXiv 1711.05101, algorithm 2). */
 
 import type { AdamWArguments } from '../backend/fused.ts';
-import { InvalidArgumentError, ShapeError } from '../errors/errors.ts';
-import { formatShape, sameShape } from '../tensor/shape.ts';
+import { InvalidArgumentError } from '../errors/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { affine, binary, unary } from './elementwise.ts';
 import { expectFloat, type OperationContext } from './operation-context.ts';
@@ -20,7 +19,8 @@ export type AdamWOptions = Omit<AdamWArguments, keyof AdamWState>;
 
 /** Updates parameter and moments in place. */
 export function adamw(context: OperationContext, state: AdamWState, options: AdamWOptions): void {
-  check(state, options);
+  check(context, state, options);
+  if (state.parameter.size === 0) return;
   const { adamw: fused } = context.fused;
   if (fused !== undefined) fused({ ...state, ...options });
   else composed(context, state, options);
@@ -45,18 +45,26 @@ function composed(context: OperationContext, state: AdamWState, options: AdamWOp
   });
 }
 
-function check(state: AdamWState, { step }: AdamWOptions): void {
-  for (const [name, tensor] of Object.entries(state)) {
-    expectFloat(tensor, `adamw: ${name}`);
-    if (!sameShape(tensor.shape, state.parameter.shape)) {
-      throw new ShapeError({
-        what: `adamw: ${name} must have the parameter's shape.`,
-        got: formatShape(tensor.shape),
-        expected: formatShape(state.parameter.shape),
-      });
-    }
+function check(context: OperationContext, state: AdamWState, options: AdamWOptions): void {
+  for (const name of ['parameter', 'gradient', 'firstMoment', 'secondMoment'] as const) {
+    expectFloat(context, state[name], `adamw: ${name}`, state.parameter.shape);
+  }
+  const { learningRate, beta1, beta2, epsilon, weightDecay, step } = options;
+  const valid =
+    [learningRate, epsilon, weightDecay].every((rate) => Number.isFinite(rate) && rate >= 0) &&
+    [beta1, beta2].every((beta) => beta >= 0 && beta < 1);
+  if (!valid) {
+    throw new InvalidArgumentError({
+      what: 'adamw was given a rate outside its domain.',
+      got: JSON.stringify({ learningRate, beta1, beta2, epsilon, weightDecay }),
+      expected: 'β₁ and β₂ in [0, 1); the others finite and not negative',
+    });
   }
   if (!Number.isInteger(step) || step < 1) {
-    throw new InvalidArgumentError({ what: 'adamw counts steps from 1.', got: String(step) });
+    throw new InvalidArgumentError({
+      what: 'adamw counts steps from 1.',
+      got: String(step),
+      expected: 'a positive integer',
+    });
   }
 }

@@ -2,15 +2,26 @@
  * Gradients of attention over dense keys and values, recomputed from log-sum-exp (Dao et al., arXiv 2205.14135, §B.2):
  *
  *     P = exp(S − logSumExp);  dV = Pᵀ dO;  dS = P ⊙ (dO Vᵀ − rowsum(dO ⊙ O));  dQ = scale · dS K;  dK = scale · dSᵀ Q
+ *
+ * The composed version takes keys in blocks: its scratch does not grow with the number of keys.
  */
 
 import type { Tensor } from '../tensor/tensor.ts';
-import { type AttendOptions, maskedScores, visibility } from './attend.ts';
-import { binary, unary } from './elementwise.ts';
+import { blockEntries } from './attend.ts';
+import {
+  groupHeads,
+  maskedScores,
+  type ScoreOptions,
+  seenExponentials,
+  ungroupHeads,
+  visibleEntries,
+} from './attention-scores.ts';
+import { checkQueries } from './check-attention.ts';
+import { addInto, binary } from './elementwise.ts';
 import type { IndexTensor } from './index-tensor.ts';
 import { matmul } from './matmul.ts';
 import { permute } from './movement.ts';
-import type { OperationContext } from './operation-context.ts';
+import { expectFloat, type OperationContext, produce } from './operation-context.ts';
 import { reduce } from './reduce.ts';
 
 export interface AttendBackwardInputs {
@@ -22,7 +33,7 @@ export interface AttendBackwardInputs {
   /** [N, G, C] */
   readonly values: Tensor;
   readonly firstPosition: number;
-  /** [T, H, C] */
+  /** [T, H, C]: what attend returned. */
   readonly out: Tensor;
   /** [T, H] */
   readonly logSumExp: Tensor;
@@ -30,101 +41,120 @@ export interface AttendBackwardInputs {
   readonly gradOut: Tensor;
 }
 
-export interface AttentionGradients {
+/** Each of its input's shape. */
+export type AttentionGradients = {
   readonly queries: Tensor;
   readonly keys: Tensor;
   readonly values: Tensor;
-}
-
-/** Keys taken at a time by the composed version: bounds its scratch to T × this many scores per head. */
-const blockEntries = 256;
+};
 
 export function attendBackward(
   context: OperationContext,
   inputs: AttendBackwardInputs,
-  options: Pick<AttendOptions, 'scale' | 'slopes'>,
+  options: ScoreOptions,
 ): AttentionGradients {
-  const { queries, keys, values, positions } = inputs;
-  const gradients = {
-    queries: zerosLike(context, queries),
-    keys: zerosLike(context, keys),
-    values: zerosLike(context, values),
-  };
+  check(context, inputs, options);
+  const { queries, keys, values, positions, firstPosition, out, logSumExp, gradOut } = inputs;
+  const { scale, slopes } = options;
   const { attendBackward: fused } = context.fused;
-  if (fused !== undefined) {
+  return context.scope(() => {
+    const gradients = {
+      queries: zerosLike(context, queries),
+      keys: zerosLike(context, keys),
+      values: zerosLike(context, values),
+    };
+    if (queries.size === 0 || keys.size === 0) return gradients;
+    if (fused === undefined) {
+      composed(context, inputs, options, gradients);
+      return gradients;
+    }
     fused({
-      ...inputs,
-      ...options,
+      queries,
       positions: positions.tensor,
+      keys,
+      values,
+      firstPosition,
+      slopes,
+      scale,
+      out,
+      logSumExp,
+      gradOut,
       gradQueries: gradients.queries,
       gradKeys: gradients.keys,
       gradValues: gradients.values,
     });
     return gradients;
-  }
-  const entries = keys.shape[0] as number;
-  for (let start = 0; start < entries; start += blockEntries) {
-    const count = Math.min(blockEntries, entries - start);
+  });
+}
+
+function check(context: OperationContext, inputs: AttendBackwardInputs, { slopes }: ScoreOptions): void {
+  const { queries, keys, values, positions, out, logSumExp, gradOut } = inputs;
+  expectFloat(context, keys, 'attendBackward: the keys', [null, null, null]);
+  expectFloat(context, values, 'attendBackward: the values', keys.shape);
+  const [, kvHeads, headDim] = keys.shape as readonly [number, number, number];
+  checkQueries(context, 'attendBackward', queries, positions, slopes, { kvHeads, headDim });
+  expectFloat(context, out, 'attendBackward: the output', queries.shape);
+  expectFloat(context, gradOut, 'attendBackward: the gradient', queries.shape);
+  expectFloat(context, logSumExp, 'attendBackward: logSumExp', queries.shape.slice(0, 2));
+}
+
+/** Adds to `gradients`, which are zeros. */
+function composed(
+  context: OperationContext,
+  inputs: AttendBackwardInputs,
+  options: ScoreOptions,
+  gradients: AttentionGradients,
+): void {
+  const { keys, values, positions, firstPosition } = inputs;
+  const end = visibleEntries(positions, firstPosition, keys.shape[0] as number);
+  for (let start = 0; start < end; start += blockEntries) {
+    const count = Math.min(blockEntries, end - start);
     context.scope(() => {
       const block = {
         ...inputs,
         keys: context.own(keys.slice(start, count)),
         values: context.own(values.slice(start, count)),
-        firstPosition: inputs.firstPosition + start,
+        firstPosition: firstPosition + start,
       };
       const part = blockGradients(context, block, options);
-      context.backend.primitives.add({
-        a: gradients.queries,
-        b: part.queries,
-        broadcast: { length: Math.max(1, queries.size), stride: 1 },
-        out: gradients.queries,
-      });
-      context.backend.primitives.cast({ input: part.keys, out: context.own(gradients.keys.slice(start, count)) });
-      context.backend.primitives.cast({ input: part.values, out: context.own(gradients.values.slice(start, count)) });
+      addInto(context, gradients.queries, part.queries);
+      addInto(context, context.own(gradients.keys.slice(start, count)), part.keys);
+      addInto(context, context.own(gradients.values.slice(start, count)), part.values);
     });
   }
-  return gradients;
 }
 
 function blockGradients(
   context: OperationContext,
-  { queries, positions, keys, values, firstPosition, out, logSumExp, gradOut }: AttendBackwardInputs,
-  options: Pick<AttendOptions, 'scale' | 'slopes'>,
+  inputs: AttendBackwardInputs,
+  options: ScoreOptions,
 ): AttentionGradients {
-  const [rows, heads, headDim] = queries.shape as readonly [number, number, number];
+  const { queries, keys, values, out, logSumExp, gradOut } = inputs;
+  const [rows, heads] = queries.shape as readonly [number, number, number];
   const [entries, kvHeads] = keys.shape as readonly [number, number, number];
-  const group = heads / kvHeads;
-  const byHead = (tensor: Tensor) =>
-    context.own(permute(context, tensor, [1, 0, 2]).reshape([kvHeads, group * rows, headDim])); // [T, H, C] -> [G, H/G · T, C]
-  const scores = maskedScores(context, queries, positions, keys, firstPosition, options); // [H, T, n]
-  const total = context.own(permute(context, logSumExp, [1, 0]).reshape([heads, rows, 1]));
-  const exponentials = context.own(
-    unary(context, 'exp', binary(context, 'subtract', scores, total)).reshape([heads, rows * entries]),
-  );
-  const seen = visibility(context, positions, entries, firstPosition);
-  const weights = context.own(
-    binary(context, 'multiply', exponentials, seen).reshape([kvHeads, group * rows, entries]), // P
-  );
-  const gradOutByHead = byHead(gradOut);
+  const groupRows = (heads / kvHeads) * rows;
+  const scores = maskedScores(context, inputs, options); // [H, T, n]
+  const exponentials = seenExponentials(context, scores, permute(context, logSumExp, [1, 0]), inputs);
+  const weights = context.own(exponentials.reshape([kvHeads, groupRows, entries])); // P
+  const gradOutByHead = groupHeads(context, gradOut, kvHeads); // [G, H/G · T, C]
   const keysByHead = permute(context, keys, [1, 0, 2]); // [G, n, C]
   const valuesByHead = permute(context, values, [1, 0, 2]);
   const gradWeights = matmul(context, gradOutByHead, valuesByHead, { transposeB: true }); // dO Vᵀ
-  const along = reduce(context, 'sum', binary(context, 'multiply', gradOutByHead, byHead(out)), 2); // rowsum(dO ⊙ O)
-  const centred = binary(context, 'subtract', gradWeights, context.own(along.reshape([kvHeads, group * rows, 1])));
-  const gradScores = binary(context, 'multiply', weights, centred); // dS
+  const products = binary(context, 'multiply', gradOutByHead, groupHeads(context, out, kvHeads));
+  const along = context.own(reduce(context, 'sum', products, 2).reshape([kvHeads, groupRows, 1])); // rowsum(dO ⊙ O)
+  const gradScores = binary(context, 'multiply', weights, binary(context, 'subtract', gradWeights, along)); // dS
   const { scale } = options;
   const gradQueries = matmul(context, gradScores, keysByHead, { scale }); // [G, H/G · T, C]
-  const gradKeys = matmul(context, gradScores, byHead(queries), { transposeA: true, scale }); // [G, n, C]
+  const queriesByHead = groupHeads(context, queries, kvHeads);
+  const gradKeys = matmul(context, gradScores, queriesByHead, { transposeA: true, scale }); // [G, n, C]
   const gradValues = matmul(context, weights, gradOutByHead, { transposeA: true });
   return {
-    queries: permute(context, context.own(gradQueries.reshape([heads, rows, headDim])), [1, 0, 2]),
+    queries: ungroupHeads(context, gradQueries, rows, heads),
     keys: permute(context, gradKeys, [1, 0, 2]),
     values: permute(context, gradValues, [1, 0, 2]),
   };
 }
 
 function zerosLike(context: OperationContext, tensor: Tensor): Tensor {
-  const out = context.allocate(tensor.shape);
-  if (out.size > 0) context.backend.primitives.fill({ out, value: 0 });
-  return out;
+  return produce(context, tensor.shape, (out) => context.backend.primitives.fill({ out, value: 0 }));
 }

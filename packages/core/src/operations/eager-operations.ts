@@ -6,14 +6,16 @@
 import type { Backend } from '../backend/backend.ts';
 import type { ContextView, RopeAngles } from '../backend/context-view.ts';
 import type { FusedOperations } from '../backend/fused.ts';
+import { DTypeError, InvalidArgumentError } from '../errors/errors.ts';
 import type { Purpose } from '../ledger/ledger.ts';
 import type { DType, HostArray } from '../tensor/dtype.ts';
-import type { Shape } from '../tensor/shape.ts';
+import { expectShape, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { type AdamWOptions, type AdamWState, adamw } from './adamw.ts';
-import { type AttendOptions, type AttentionState, attend, logSumExp, mergeAttention } from './attend.ts';
+import { type AttendOptions, attend } from './attend.ts';
 import { type AttendBackwardInputs, type AttentionGradients, attendBackward } from './attend-backward.ts';
 import { type AttendWeightsOptions, attendWeights } from './attend-weights.ts';
+import { type AttentionState, logSumExp, mergeAttention } from './attention-state.ts';
 import { type CrossEntropy, crossEntropy, crossEntropyBackward } from './cross-entropy.ts';
 import { affine, binary, unary } from './elementwise.ts';
 import { type DenseContext, expandContext } from './expand-context.ts';
@@ -22,7 +24,7 @@ import { linear, type MatmulOptions, matmul } from './matmul.ts';
 import { cast, permute } from './movement.ts';
 import type { OperationContext } from './operation-context.ts';
 import type { AttentionOptions, Operations, ScopeResult } from './operations.ts';
-import { reduce } from './reduce.ts';
+import { mean, reduce } from './reduce.ts';
 import { type Normalised, type NormGradients, rmsNorm, rmsNormBackward, rmsNormWithInverse } from './rms-norm.ts';
 import { rope } from './rope.ts';
 import { embed, gatherRows, scatterAddRows } from './rows.ts';
@@ -38,6 +40,7 @@ export interface EagerOptions {
 export class EagerOperations implements Operations<Tensor>, OperationContext {
   readonly backend: Backend;
   readonly fused: Partial<FusedOperations>;
+  readonly #usesFused: boolean;
   readonly #purpose: Purpose;
   /** Tensors made in each scope in progress, innermost last. */
   readonly #scopes: Set<Tensor>[] = [];
@@ -45,7 +48,13 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
   constructor(backend: Backend, { fused = true, purpose = 'activations' }: EagerOptions = {}) {
     this.backend = backend;
     this.fused = fused ? backend.fused : {};
+    this.#usesFused = fused;
     this.#purpose = purpose;
+  }
+
+  /** Operations on the same backend, with the same choice of fused ones, that have scopes of their own. */
+  separate(purpose = this.#purpose): EagerOperations {
+    return new EagerOperations(this.backend, { fused: this.#usesFused, purpose });
   }
 
   /** A tensor with undefined contents. Default dtype f32. */
@@ -71,6 +80,15 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
     this.#scopes.push(made);
     try {
       const result = body();
+      if (result instanceof Promise) {
+        result.catch(() => {}); // what it awaits is about to be disposed of
+        throw new InvalidArgumentError({
+          what: 'A scope was given an asynchronous body.',
+          got: 'a promise',
+          expected: 'a body that returns tensors',
+          fix: 'return the tensors from the scope, and read them outside',
+        });
+      }
       for (const tensor of tensorsOf(result)) {
         if (!made.delete(tensor)) continue;
         this.#scopes.at(-2)?.add(tensor);
@@ -93,9 +111,19 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
   }
 
   zeros(shape: Shape, purpose = this.#purpose): Tensor {
-    const out = this.allocate(shape, 'f32', purpose);
-    if (out.size > 0) this.backend.primitives.fill({ out, value: 0 });
-    return out;
+    return this.full(shape, 0, 'f32', purpose);
+  }
+
+  /** A tensor with every element `value`; any dtype but f16. */
+  full(shape: Shape, value: number, dtype: DType = 'f32', purpose = this.#purpose): Tensor {
+    if (dtype === 'f16') {
+      throw new DTypeError({ what: 'full does not take f16.', got: dtype, fix: 'make it f32 and cast it' });
+    }
+    return this.scope(() => {
+      const out = this.allocate(shape, dtype, purpose);
+      if (out.size > 0) this.backend.primitives.fill({ out, value });
+      return out;
+    });
   }
 
   shapeOf(value: Tensor): Shape {
@@ -264,10 +292,7 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
   }
 
   mean(input: Tensor): Tensor {
-    return this.scope(() => {
-      const flat = this.own(input.reshape([input.size]));
-      return this.scale(reduce(this, 'sum', flat, 0), 1 / input.size);
-    });
+    return mean(this, input);
   }
 
   reshape(input: Tensor, shape: Shape): Tensor {
@@ -286,6 +311,8 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
 
 /** Dense keys and values [N, G, C] as a view. */
 export function denseContext(keys: Tensor, values: Tensor, firstPosition: number): ContextView {
+  expectShape(keys.shape, [null, null, null], 'The keys of a dense context');
+  expectShape(values.shape, keys.shape, 'The values of a dense context');
   const [length, kvHeads, headDim] = keys.shape as readonly [number, number, number];
   return {
     length,

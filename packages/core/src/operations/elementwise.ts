@@ -1,10 +1,10 @@
 /** Elementwise arithmetic; the second operand may repeat (a suffix of the shape, one number per row, or a scalar). */
 
-import type { BinaryArguments, Broadcast, UnaryArguments } from '../backend/primitives.ts';
+import type { Broadcast } from '../backend/primitives.ts';
 import { ShapeError } from '../errors/errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectFloat, type OperationContext } from './operation-context.ts';
+import { expectFloat, type OperationContext, produce } from './operation-context.ts';
 
 export type BinaryKind = 'add' | 'subtract' | 'multiply' | 'divide';
 export type UnaryKind = 'exp' | 'log' | 'sqrt' | 'sigmoid';
@@ -29,27 +29,28 @@ export function broadcastOf(a: Shape, b: Shape, where: string): Broadcast {
 }
 
 export function binary(context: OperationContext, kind: BinaryKind, a: Tensor, b: Tensor): Tensor {
-  expectFloat(a, `${kind}: the first operand`);
-  expectFloat(b, `${kind}: the second operand`);
+  expectFloat(context, a, `${kind}: the first operand`);
+  expectFloat(context, b, `${kind}: the second operand`);
   const broadcast = broadcastOf(a.shape, b.shape, kind);
-  const out = context.allocate(a.shape);
-  const args: BinaryArguments = { a, b, broadcast, out };
-  if (out.size > 0) context.backend.primitives[kind](args);
-  return out;
+  return produce(context, a.shape, (out) => context.backend.primitives[kind]({ a, b, broadcast, out }));
+}
+
+/** target ← target + part, in place, for equal shapes. */
+export function addInto(context: OperationContext, target: Tensor, part: Tensor): void {
+  expectFloat(context, target, 'add: the first operand');
+  expectFloat(context, part, 'add: the second operand', target.shape);
+  if (target.size === 0) return;
+  const broadcast = { length: target.size, stride: 1 };
+  context.backend.primitives.add({ a: target, b: part, broadcast, out: target });
 }
 
 export function unary(context: OperationContext, kind: UnaryKind, input: Tensor): Tensor {
-  expectFloat(input, kind);
-  const out = context.allocate(input.shape);
-  const args: UnaryArguments = { input, out };
-  if (out.size > 0) context.backend.primitives[kind](args);
-  return out;
+  expectFloat(context, input, kind);
+  return produce(context, input.shape, (out) => context.backend.primitives[kind]({ input, out }));
 }
 
 /** scale · input + offset. */
 export function affine(context: OperationContext, input: Tensor, scale: number, offset: number): Tensor {
-  expectFloat(input, 'affine');
-  const out = context.allocate(input.shape);
-  if (out.size > 0) context.backend.primitives.affine({ input, scale, offset, out });
-  return out;
+  expectFloat(context, input, 'affine');
+  return produce(context, input.shape, (out) => context.backend.primitives.affine({ input, scale, offset, out }));
 }

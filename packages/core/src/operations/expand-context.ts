@@ -6,32 +6,39 @@
 import type { ContextView, PagedRows } from '../backend/context-view.ts';
 import type { TensorView } from '../backend/tensor-view.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { checkRange, checkView } from './check-attention.ts';
 import { binary } from './elementwise.ts';
 import { IndexTensor } from './index-tensor.ts';
-import type { OperationContext } from './operation-context.ts';
+import { type OperationContext, produce } from './operation-context.ts';
 import { rope } from './rope.ts';
 
 /** Keys (rotated) and values, f32 [n, G, C]. */
-export interface DenseContext {
+export type DenseContext = {
   readonly keys: Tensor;
   readonly values: Tensor;
+};
+
+/** Entries [from, to) of a view, checked. */
+export function expandContext(context: OperationContext, view: ContextView, from: number, to: number): DenseContext {
+  checkView(context, 'expandContext', view);
+  checkRange('expandContext', from, to, view.length);
+  return expandEntries(context, view, from, to);
 }
 
-/** Entries [from, to) of a view. */
-export function expandContext(context: OperationContext, view: ContextView, from: number, to: number): DenseContext {
-  const [keys, values] = context.scope(() => {
-    const expanded = (part: 'keys' | 'values') => expandRows(context, view, from, to, part);
-    const plainKeys = expanded('keys');
-    if (view.rope === null) return [plainKeys, expanded('values')] as const;
+/** As expandContext, of a view that has been checked. */
+export function expandEntries(context: OperationContext, view: ContextView, from: number, to: number): DenseContext {
+  return context.scope(() => {
+    const keys = expandRows(context, view, from, to, 'keys');
+    const values = expandRows(context, view, from, to, 'values');
+    if (view.rope === null) return { keys, values };
     const first = view.firstPosition + from;
     using positions = new IndexTensor(
       context.backend,
       Int32Array.from({ length: to - from }, (_, entry) => first + entry),
       'scratch',
     );
-    return [rope(context, plainKeys, positions, view.rope), expanded('values')] as const;
+    return { keys: rope(context, keys, positions, view.rope), values };
   });
-  return { keys, values };
 }
 
 /** scale_i · (Σ_j rows[slot(i−j) · w + j] + position row), not rotated. */
@@ -44,8 +51,9 @@ function expandRows(
 ): Tensor {
   const count = to - from;
   const width = view.kvHeads * view.headDim;
-  const sum = context.allocate([count, width]);
-  context.backend.primitives.fill({ out: sum, value: 0 });
+  const shape = [count, view.kvHeads, view.headDim];
+  if (count === 0) return context.allocate(shape);
+  const sum = produce(context, [count, width], (out) => context.backend.primitives.fill({ out, value: 0 }));
   const slots = slotsBefore(context, view, from, to); // [w−1 + n]
   for (let offset = 0; offset < view.window; offset += 1) {
     const ids = context.own(slots.slice(view.window - 1 - offset, count));
@@ -57,7 +65,7 @@ function expandRows(
     addRows(context, view.positionRows, part, width, ids, 1, 0, sum);
   }
   const scaled = view.scale === null ? sum : binary(context, 'multiply', sum, scaleOf(context, view, from, to));
-  return context.own(scaled.reshape([count, view.kvHeads, view.headDim]));
+  return context.own(scaled.reshape(shape));
 }
 
 function addRows(

@@ -1,9 +1,10 @@
 /** Batched matrix multiplication, and `linear`, its form for weights. */
 
+import type { MatmulArguments } from '../backend/primitives.ts';
 import { ShapeError } from '../errors/errors.ts';
-import { formatShape, sizeOf } from '../tensor/shape.ts';
+import { formatShape, type Shape, sameShape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { asRows, expectFloat, expectWeight, type OperationContext } from './operation-context.ts';
+import { asRows, expectFloat, expectWeight, type OperationContext, produce } from './operation-context.ts';
 
 export interface MatmulOptions {
   readonly transposeA?: boolean;
@@ -15,7 +16,7 @@ export interface MatmulOptions {
 /** op(a) op(b): [.., M, K] and [.., K, N] to [.., M, N]; equal batch axes, or one operand without any. */
 export function matmul(context: OperationContext, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false, scale = 1 } = options;
-  expectFloat(a, 'matmul: the first operand');
+  expectFloat(context, a, 'matmul: the first operand');
   expectWeight(context, b, 'matmul: the second operand');
   const [batchA, [rowsA = 0, columnsA = 0]] = splitMatrix(a);
   const [batchB, [rowsB = 0, columnsB = 0]] = splitMatrix(b);
@@ -23,37 +24,33 @@ export function matmul(context: OperationContext, a: Tensor, b: Tensor, options:
   const inner = transposeA ? rowsA : columnsA;
   const columns = transposeB ? rowsB : columnsB;
   const batchShape = batchA.length === 0 ? batchB : batchA;
-  const batchesFit = batchA.length === 0 || batchB.length === 0 || sizeOf(batchA) === sizeOf(batchB);
+  const batchesFit = batchA.length === 0 || batchB.length === 0 || sameShape(batchA, batchB);
   if (inner !== (transposeB ? columnsB : rowsB) || !batchesFit) {
     throw new ShapeError({
       what: 'matmul: the operands do not fit.',
       got: `${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} and ${formatShape(b.shape)}${transposeB ? 'ᵀ' : ''}`,
+      expected: '[.., M, K] and [.., K, N] with equal batch axes, or one operand without any',
     });
   }
-  const out = context.allocate([...batchShape, rows, columns]);
-  if (out.size > 0) {
-    context.backend.primitives.matmul({
-      a,
-      b,
-      out,
-      batch: sizeOf(batchShape),
-      rows,
-      columns,
-      inner,
-      transposeA,
-      transposeB,
-      strideA: batchA.length === 0 ? 0 : rows * inner,
-      strideB: batchB.length === 0 ? 0 : inner * columns,
-      scale,
-      accumulate: false,
-    });
-  }
-  return out;
+  return multiply(context, [...batchShape, rows, columns], {
+    a,
+    b,
+    batch: sizeOf(batchShape),
+    rows,
+    columns,
+    inner,
+    transposeA,
+    transposeB,
+    strideA: batchA.length === 0 ? 0 : rows * inner,
+    strideB: batchB.length === 0 ? 0 : inner * columns,
+    scale,
+    accumulate: false,
+  });
 }
 
 /** x Wᵀ: [.., K] and [M, K] to [.., M]. */
 export function linear(context: OperationContext, input: Tensor, weight: Tensor): Tensor {
-  expectFloat(input, 'linear: the input');
+  expectFloat(context, input, 'linear: the input');
   expectWeight(context, weight, 'linear: the weight');
   const { rows, width } = asRows(input, 'linear: the input');
   const [columns = 0, inner] = weight.shape;
@@ -64,25 +61,29 @@ export function linear(context: OperationContext, input: Tensor, weight: Tensor)
       expected: `a weight of shape [*, ${width}]`,
     });
   }
-  const out = context.allocate([...input.shape.slice(0, -1), columns]);
-  if (out.size > 0) {
-    context.backend.primitives.matmul({
-      a: input,
-      b: weight,
-      out,
-      batch: 1,
-      rows,
-      columns,
-      inner: width,
-      transposeA: false,
-      transposeB: true,
-      strideA: 0,
-      strideB: 0,
-      scale: 1,
-      accumulate: false,
-    });
-  }
-  return out;
+  return multiply(context, [...input.shape.slice(0, -1), columns], {
+    a: input,
+    b: weight,
+    batch: 1,
+    rows,
+    columns,
+    inner: width,
+    transposeA: false,
+    transposeB: true,
+    strideA: 0,
+    strideB: 0,
+    scale: 1,
+    accumulate: false,
+  });
+}
+
+/** A product over nothing (K = 0) is 0. */
+function multiply(context: OperationContext, shape: Shape, args: Omit<MatmulArguments, 'out'>): Tensor {
+  const { primitives } = context.backend;
+  return produce(context, shape, (out) => {
+    if (args.inner === 0) primitives.fill({ out, value: 0 });
+    else primitives.matmul({ ...args, out });
+  });
 }
 
 function splitMatrix(tensor: Tensor): [batch: readonly number[], matrix: readonly number[]] {

@@ -6,7 +6,7 @@
 
 import type { Backend } from '../backend/backend.ts';
 import type { FusedOperations } from '../backend/fused.ts';
-import { DTypeError, ShapeError } from '../errors/errors.ts';
+import { DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { expectShape, formatShape, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -25,8 +25,45 @@ export interface OperationContext {
   scope(body: () => void): void;
 }
 
-/** Throws unless the tensor is f32 and, when given, of the expected shape (`null`: any length). */
-export function expectFloat(tensor: Tensor, where: string, shape?: readonly (number | null)[]): void {
+/**
+ * A new tensor that `compute` fills; given back when that throws. `compute` is not called for a tensor without
+ * elements: backends never see empty ones.
+ */
+export function produce(
+  context: OperationContext,
+  shape: Shape,
+  compute: (out: Tensor) => void,
+  dtype: DType = 'f32',
+): Tensor {
+  const out = context.allocate(shape, dtype);
+  try {
+    if (out.size > 0) compute(out);
+    return out;
+  } catch (error) {
+    out.dispose();
+    throw error;
+  }
+}
+
+/** Throws unless the tensor is alive and of the context's backend. */
+export function expectHere({ backend }: OperationContext, tensor: Tensor, where: string): void {
+  if (tensor.backend === backend) return;
+  throw new InvalidArgumentError({
+    what: `${where} is a tensor of another backend.`,
+    got: tensor.backend.name,
+    expected: `a tensor of the ${backend.name} backend these operations work on`,
+    fix: 'read it there and upload it here',
+  });
+}
+
+/** Throws unless the tensor is f32, of this backend and, when given, of the expected shape (`null`: any length). */
+export function expectFloat(
+  context: OperationContext,
+  tensor: Tensor,
+  where: string,
+  shape?: readonly (number | null)[],
+): void {
+  expectHere(context, tensor, where);
   if (tensor.dtype !== 'f32') {
     throw new DTypeError({
       what: `${where} must be f32.`,
@@ -40,6 +77,7 @@ export function expectFloat(tensor: Tensor, where: string, shape?: readonly (num
 
 /** Throws unless the tensor may hold weights on this backend. */
 export function expectWeight(context: OperationContext, tensor: Tensor, where: string): void {
+  expectHere(context, tensor, where);
   if (!context.backend.capabilities.weightDTypes.includes(tensor.dtype)) {
     throw new DTypeError({
       what: `${where} is of a dtype that the ${context.backend.name} backend does not take there.`,

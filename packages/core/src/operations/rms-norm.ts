@@ -2,24 +2,24 @@
 
 import type { Tensor } from '../tensor/tensor.ts';
 import { affine, binary, unary } from './elementwise.ts';
-import { asRows, expectFloat, type OperationContext } from './operation-context.ts';
+import { asRows, expectFloat, type OperationContext, produce } from './operation-context.ts';
 import { reduce } from './reduce.ts';
 
 /** [.., D], and per row the factor 1 / sqrt(mean(x²) + ε), [n]. */
-export interface Normalised {
+export type Normalised = {
   readonly out: Tensor;
   readonly inverseRms: Tensor;
-}
+};
 
 export function rmsNorm(context: OperationContext, input: Tensor, weight: Tensor | null, epsilon: number): Tensor {
+  check(context, input, weight);
   const { rmsNorm: fused } = context.fused;
   if (fused === undefined) return context.scope(() => composed(context, input, weight, epsilon).out);
-  check(input, weight);
-  const out = context.allocate(input.shape);
-  using flat = flatten(input);
-  using flatOut = flatten(out);
-  if (out.size > 0) fused({ input: flat, weight, epsilon, out: flatOut, inverseRms: null });
-  return out;
+  return produce(context, input.shape, (out) => {
+    using flat = flatten(input);
+    using flatOut = flatten(out);
+    fused({ input: flat, weight, epsilon, out: flatOut, inverseRms: null });
+  });
 }
 
 export function rmsNormWithInverse(
@@ -28,21 +28,18 @@ export function rmsNormWithInverse(
   weight: Tensor | null,
   epsilon: number,
 ): Normalised {
+  check(context, input, weight);
   const { rmsNorm: fused } = context.fused;
-  if (fused === undefined) {
-    const [out, inverseRms] = context.scope(() => {
-      const result = composed(context, input, weight, epsilon);
-      return [result.out, result.inverseRms] as const;
+  return context.scope(() => {
+    if (fused === undefined) return composed(context, input, weight, epsilon);
+    const inverseRms = context.allocate([asRows(input, 'rmsNorm').rows]);
+    const out = produce(context, input.shape, (filled) => {
+      using flat = flatten(input);
+      using flatOut = flatten(filled);
+      fused({ input: flat, weight, epsilon, out: flatOut, inverseRms });
     });
     return { out, inverseRms };
-  }
-  check(input, weight);
-  const out = context.allocate(input.shape);
-  const inverseRms = context.allocate([asRows(input, 'rmsNorm').rows]);
-  using flat = flatten(input);
-  using flatOut = flatten(out);
-  if (out.size > 0) fused({ input: flat, weight, epsilon, out: flatOut, inverseRms });
-  return { out, inverseRms };
+  });
 }
 
 export interface NormGradients {
@@ -58,20 +55,33 @@ export function rmsNormBackward(
   inverseRms: Tensor,
   gradOut: Tensor,
 ): NormGradients {
+  check(context, input, weight);
+  expectFloat(context, inverseRms, 'rmsNormBackward: inverseRms', [asRows(input, 'rmsNorm').rows]);
+  expectFloat(context, gradOut, 'rmsNormBackward: the gradient', input.shape);
   const { rmsNormBackward: fused } = context.fused;
-  if (fused === undefined) return composedBackward(context, input, weight, inverseRms, gradOut);
-  const gradInput = context.allocate(input.shape);
-  const gradWeight = weight === null ? null : context.allocate(weight.shape);
-  using flatInput = flatten(input);
-  using flatGradOut = flatten(gradOut);
-  using flatGradInput = flatten(gradInput);
-  fused({ input: flatInput, weight, inverseRms, gradOut: flatGradOut, gradInput: flatGradInput, gradWeight });
-  return { input: gradInput, weight: gradWeight };
+  if (fused === undefined || input.size === 0) return composedBackward(context, input, weight, inverseRms, gradOut);
+  const [gradInput, gradWeight] = context.scope(() => {
+    const gradients = [context.allocate(input.shape), ...(weight === null ? [] : [context.allocate(weight.shape)])];
+    const [flatInput, flatGradOut, flatGradInput] = [input, gradOut, gradients[0] as Tensor].map((tensor) =>
+      context.own(flatten(tensor)),
+    ) as [Tensor, Tensor, Tensor];
+    fused({
+      input: flatInput,
+      weight,
+      inverseRms,
+      gradOut: flatGradOut,
+      gradInput: flatGradInput,
+      gradWeight: gradients[1] ?? null,
+    });
+    return gradients;
+  });
+  return { input: gradInput as Tensor, weight: gradWeight ?? null };
 }
 
-function check(input: Tensor, weight: Tensor | null): void {
-  expectFloat(input, 'rmsNorm: the input');
-  if (weight !== null) expectFloat(weight, 'rmsNorm: the weight', [asRows(input, 'rmsNorm').width]);
+function check(context: OperationContext, input: Tensor, weight: Tensor | null): void {
+  expectFloat(context, input, 'rmsNorm: the input');
+  const { width } = asRows(input, 'rmsNorm: the input');
+  if (weight !== null) expectFloat(context, weight, 'rmsNorm: the weight', [width]);
 }
 
 function flatten(tensor: Tensor): Tensor {
@@ -80,7 +90,6 @@ function flatten(tensor: Tensor): Tensor {
 }
 
 function composed(context: OperationContext, input: Tensor, weight: Tensor | null, epsilon: number): Normalised {
-  check(input, weight);
   const { rows, width } = asRows(input, 'rmsNorm');
   const flat = context.own(input.reshape([rows, width]));
   const sumOfSquares = reduce(context, 'sum', binary(context, 'multiply', flat, flat), 1); // [n]

@@ -7,11 +7,12 @@
  */
 
 import type { RopeAngles } from '../backend/context-view.ts';
-import { expectShape } from '../tensor/shape.ts';
+import { InvalidArgumentError, ShapeError } from '../errors/errors.ts';
+import { expectShape, formatShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { binary } from './elementwise.ts';
 import type { IndexTensor } from './index-tensor.ts';
-import { expectFloat, type OperationContext } from './operation-context.ts';
+import { expectFloat, type OperationContext, produce } from './operation-context.ts';
 import { gatherRows } from './rows.ts';
 
 /** [n, heads, C] rotated by `positions` [n]. */
@@ -22,13 +23,33 @@ export function rope(
   angles: RopeAngles,
   inverse = false,
 ): Tensor {
-  expectFloat(input, 'rope: the input', [positions.length, null, null]);
-  expectShape(angles.fine.shape, [angles.fineLength, (input.shape[2] as number) / 2, 2], 'rope: the fine angles');
+  check(context, input, positions, angles);
   const { rope: fused } = context.fused;
   if (fused === undefined) return context.scope(() => composed(context, input, positions, angles, inverse));
-  const out = context.allocate(input.shape);
-  if (out.size > 0) fused({ input, positions: positions.tensor, angles, inverse, out });
-  return out;
+  return produce(context, input.shape, (out) => fused({ input, positions: positions.tensor, angles, inverse, out }));
+}
+
+function check(context: OperationContext, input: Tensor, positions: IndexTensor, angles: RopeAngles): void {
+  expectFloat(context, input, 'rope: the input', [positions.length, null, null]);
+  const headDim = input.shape[2] as number;
+  if (headDim % 2 !== 0) {
+    throw new ShapeError({
+      what: 'rope rotates pairs of components.',
+      got: formatShape(input.shape),
+      expected: 'heads of even size',
+    });
+  }
+  expectShape(angles.fine.shape, [angles.fineLength, headDim / 2, 2], 'rope: the fine angles');
+  expectShape(angles.coarse.shape, [null, headDim / 2, 2], 'rope: the coarse angles');
+  const end = angles.fineLength * (angles.coarse.shape[0] as number);
+  const wrong = positions.values.find((position) => position < 0 || position >= end);
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError({
+      what: 'rope was given a position that its angles do not reach.',
+      got: String(wrong),
+      expected: `0 … ${end - 1}`,
+    });
+  }
 }
 
 function composed(

@@ -65,7 +65,12 @@ export class Tensor implements TensorView {
       });
     }
     const tensor = Tensor.allocate(backend, shape, dtypeOf(data), purpose);
-    backend.write(tensor.buffer, 0, data);
+    try {
+      backend.write(tensor.buffer, 0, data);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
     return tensor;
   }
 

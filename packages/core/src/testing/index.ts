@@ -1,0 +1,3 @@
+/** `@inattention/core/testing`: the smallest backend, for tests and as an example. Not for production. */
+
+export { createHostBackend, type HostBackendOptions } from './host-backend.ts';
