@@ -9,7 +9,7 @@ import asc from 'assemblyscript/asc';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 const { error, stdout, stderr, binary } = await compile();
-if (error) {
+if (error || binary === null) {
   console.error(stderr);
   process.exit(1);
 }
@@ -25,7 +25,8 @@ writeFileSync(`${folder}src/generated/kernels-wasm.ts`, source);
 console.log(`${stdout}kernels: ${bytes.length} bytes of WebAssembly`);
 
 async function compile() {
-  let output;
+  /** @type {Uint8Array | null} */
+  let binary = null;
   const result = await asc.main(
     [
       'assembly/index.ts',
@@ -48,10 +49,10 @@ async function compile() {
         }
       },
       writeFile(_name, contents) {
-        output = contents;
+        if (typeof contents !== 'string') binary = contents;
       },
       listFiles: () => [],
     },
   );
-  return { ...result, stdout: result.stdout.toString(), stderr: result.stderr.toString(), binary: output };
+  return { error: result.error, stdout: result.stdout.toString(), stderr: result.stderr.toString(), binary };
 }
