@@ -1,4 +1,7 @@
-/** Gradients by variable. Whoever gets it disposes of it, or takes the tensors out. */
+/**
+ * Gradients by variable, counted as gradients. Whoever gets it disposes of it, or takes the tensors out. A parameter
+ * that the loss does not depend on has no entry.
+ */
 
 import type { EagerOperations } from '../operations/eager-operations.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -19,20 +22,11 @@ export class Gradients {
     return tensor;
   }
 
-  /** Adds `part` (taken over) to a variable's gradient. */
+  /** Adds `part` to a variable's gradient: takes it over when it is the first, else only reads it. */
   add(operations: EagerOperations, variable: Variable, part: Tensor): void {
     const present = this.#tensors.get(variable);
-    if (present === undefined) {
-      this.#tensors.set(variable, part);
-      return;
-    }
-    operations.backend.primitives.add({
-      a: present,
-      b: part,
-      broadcast: { length: Math.max(1, part.size), stride: 1 },
-      out: present,
-    });
-    part.dispose();
+    if (present === undefined) this.#tensors.set(variable, operations.keep(part));
+    else operations.addInto(present, part);
   }
 
   dispose(): void {

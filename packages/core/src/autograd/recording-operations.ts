@@ -4,11 +4,11 @@
  */
 
 import type { RopeAngles } from '../backend/context-view.ts';
-import { DisposedError, ShapeError } from '../errors/errors.ts';
-import { EagerOperations } from '../operations/eager-operations.ts';
+import { DisposedError, DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
+import type { EagerOperations } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { AttentionOptions, Operations, ScopeResult } from '../operations/operations.ts';
-import { formatShape, type Shape } from '../tensor/shape.ts';
+import { formatShape, type Shape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Gradients } from './gradients.ts';
 import type { Recorded } from './rule.ts';
@@ -37,13 +37,24 @@ export class RecordingOperations implements Operations<Variable> {
   readonly #steps: Step[] = [];
   #disposed = false;
 
-  /** `fused: false` uses required primitives only. */
+  /**
+   * Computes on the backend of `operations` and with its choice of fused operations; scopes in progress there have no
+   * say over what is recorded.
+   */
   constructor(operations: EagerOperations) {
-    this.#operations = operations;
+    this.#operations = operations.separate();
   }
 
-  /** A leaf to differentiate for. Its tensor stays the caller's. */
+  /** A leaf to differentiate for, f32. Its tensor stays the caller's. */
   parameter(value: Tensor): Variable {
+    if (value.dtype !== 'f32') {
+      throw new DTypeError({
+        what: 'A parameter must be f32.',
+        got: value.dtype,
+        expected: 'f32',
+        fix: 'cast it, or record it as a constant',
+      });
+    }
     return new Variable(value, true);
   }
 
@@ -123,25 +134,16 @@ export class RecordingOperations implements Operations<Variable> {
   }
 
   /**
-   * Gradients of a scalar loss for every parameter it depends on. Frees what the forward pass kept as it goes; the
-   * recording cannot be used again.
+   * Gradients of a scalar loss for every parameter it depends on; others have no entry. Frees what the forward pass kept as
+   * it goes, the loss included: read it before, or keep `loss.value.reshape([])`. The recording cannot be used again.
    */
   backward(loss: Variable): Gradients {
     this.#alive();
-    if (loss.value.size !== 1) {
-      throw new ShapeError({
-        what: 'backward needs a scalar loss.',
-        got: formatShape(loss.shape),
-        fix: 'take the mean first',
-      });
-    }
-    const { backend, fused } = this.#operations;
-    const run = new EagerOperations(backend, { fused: fused === backend.fused, purpose: 'gradients' });
+    this.#checkLoss(loss);
+    const run = this.#operations.separate('gradients');
     const gradients = new Gradients();
     try {
-      const seed = run.zeros(loss.shape);
-      backend.primitives.fill({ out: seed, value: 1 });
-      gradients.add(run, loss, seed);
+      gradients.add(run, loss, run.full(loss.shape, 1));
       for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
         try {
           differentiate(run, step, gradients);
@@ -171,12 +173,28 @@ export class RecordingOperations implements Operations<Variable> {
   #record(inputs: readonly Variable[], forward: (run: EagerOperations) => Recorded): Variable {
     this.#alive();
     const recorded = forward(this.#operations);
-    const output = new Variable(
-      recorded.output,
-      inputs.some((input) => input.differentiable),
-    );
+    const differentiable = inputs.some((input) => input.differentiable);
+    const output = new Variable(recorded.output, differentiable);
+    if (!differentiable) for (const saved of recorded.saved ?? []) saved.dispose();
     this.#steps.push({ inputs, output, recorded });
     return output;
+  }
+
+  #checkLoss(loss: Variable): void {
+    if (sizeOf(loss.shape) !== 1) {
+      throw new ShapeError({
+        what: 'backward needs a scalar loss.',
+        got: formatShape(loss.shape),
+        expected: 'one element',
+        fix: 'take the mean first',
+      });
+    }
+    if (!loss.differentiable || !this.#steps.some(({ output }) => output === loss)) {
+      throw new InvalidArgumentError({
+        what: 'The loss was not recorded here, or depends on no parameter.',
+        fix: 'compute it from a parameter() of this recording',
+      });
+    }
   }
 
   #alive(): void {
@@ -191,11 +209,11 @@ function differentiate(run: EagerOperations, { inputs, output, recorded }: Step,
   const gradient = gradients.take(output);
   if (gradient === undefined) return;
   try {
-    const wanted = inputs.map((input) => input.differentiable);
-    recorded.backward(run, gradient, wanted).forEach((part, place) => {
-      if (part === null) return;
-      if (wanted[place]) gradients.add(run, inputs[place] as Variable, part);
-      else part.dispose();
+    run.scope(() => {
+      const wanted = inputs.map((input) => input.differentiable);
+      recorded.backward(run, gradient, wanted).forEach((part, place) => {
+        if (part !== null && wanted[place]) gradients.add(run, inputs[place] as Variable, part);
+      });
     });
   } finally {
     gradient.dispose();

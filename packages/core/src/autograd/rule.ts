@@ -12,8 +12,8 @@ export interface Recorded {
   /** Tensors that `backward` needs besides inputs and output; freed after it. */
   readonly saved?: readonly { dispose(): void }[];
   /**
-   * Gradients of the inputs, in their order, from the gradient of the output (which it must not change). null where
-   * `wanted` is false.
+   * Gradients of the inputs, in their order, from the gradient of the output, which it must neither change nor return.
+   * Those that are not wanted may be null. Called in a scope, which disposes of everything it makes but what it returns.
    */
   backward(operations: EagerOperations, gradient: Tensor, wanted: readonly boolean[]): (Tensor | null)[];
 }

@@ -17,7 +17,7 @@ import { type AttendBackwardInputs, type AttentionGradients, attendBackward } fr
 import { type AttendWeightsOptions, attendWeights } from './attend-weights.ts';
 import { type AttentionState, logSumExp, mergeAttention } from './attention-state.ts';
 import { type CrossEntropy, crossEntropy, crossEntropyBackward } from './cross-entropy.ts';
-import { affine, binary, unary } from './elementwise.ts';
+import { addInto, affine, binary, unary } from './elementwise.ts';
 import { type DenseContext, expandContext } from './expand-context.ts';
 import { IndexTensor } from './index-tensor.ts';
 import { linear, type MatmulOptions, matmul } from './matmul.ts';
@@ -132,6 +132,11 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
 
   add(a: Tensor, b: Tensor): Tensor {
     return binary(this, 'add', a, b);
+  }
+
+  /** target ← target + part, in place, for equal shapes. */
+  addInto(target: Tensor, part: Tensor): void {
+    addInto(this, target, part);
   }
 
   subtract(a: Tensor, b: Tensor): Tensor {

@@ -10,7 +10,7 @@ export function multiply(operations: EagerOperations, a: Tensor, b: Tensor): Rec
     output: operations.multiply(a, b),
     backward: (run, gradient, [wantA, wantB]) => [
       wantA ? run.multiply(gradient, b) : null,
-      wantB ? run.scope(() => sumToShape(run, run.multiply(gradient, a), b.shape)) : null,
+      wantB ? sumToShape(run, run.multiply(gradient, a), b.shape) : null,
     ],
   };
 }

@@ -18,8 +18,7 @@ export function slice(operations: EagerOperations, input: Tensor, start: number,
     backward: (run, gradient) => [
       run.scope(() => {
         const out = run.zeros(input.shape);
-        const part = run.slice(out, start, count);
-        run.backend.primitives.cast({ input: gradient, out: part });
+        run.addInto(run.slice(out, start, count), gradient);
         return out;
       }),
     ],
