@@ -7,6 +7,7 @@ import { BackendUnavailableError, throwIfAborted } from '../errors/errors.ts';
 import { InAttentionError } from '../errors/inattention-error.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Backend } from './backend.ts';
+import type { FusedOperations } from './fused.ts';
 
 /** A backend that could be made. */
 export interface BackendCandidate {
@@ -15,10 +16,12 @@ export interface BackendCandidate {
 }
 
 export interface BackendRequirements {
-  /** Bytes it must be able to hold in all. */
+  /** Bytes it must be able to hold in all. They are reserved, so that a backend which cannot know its memory answers. */
   readonly bytes?: number;
   /** A dtype its contexts must take. */
   readonly contextDType?: DType;
+  /** Operations it must have fused. */
+  readonly fused?: readonly (keyof FusedOperations)[];
   /** Only the candidate of this name. */
   readonly only?: string;
   readonly signal?: AbortSignal;
@@ -33,40 +36,60 @@ export interface BackendChoice {
 
 /**
  * Tries the candidates in order; unsuitable ones are disposed of. Throws BackendUnavailableError listing why each was
- * rejected.
+ * rejected, and AbortedError (with nothing left behind) when the signal is.
  */
 export async function selectBackend(
   candidates: readonly BackendCandidate[],
   requirements: BackendRequirements = {},
 ): Promise<BackendChoice> {
+  const { only, signal } = requirements;
   const rejected: { name: string; reason: string }[] = [];
+  const causes: unknown[] = [];
   for (const candidate of candidates) {
-    throwIfAborted(requirements.signal, 'Choosing a backend');
-    if (requirements.only !== undefined && candidate.name !== requirements.only) continue;
-    const backend = await candidate.create().catch((error: unknown) => {
+    if (only !== undefined && candidate.name !== only) continue;
+    throwIfAborted(signal, 'Choosing a backend');
+    let backend: Backend | null = null;
+    let suits = false;
+    try {
+      backend = await candidate.create();
+      const missing = await whatIsMissing(backend, requirements);
+      suits = missing === null && signal?.aborted !== true;
+      if (missing !== null) rejected.push({ name: candidate.name, reason: missing });
+    } catch (error) {
+      causes.push(error);
       rejected.push({ name: candidate.name, reason: messageOf(error) });
-      return null;
-    });
-    if (backend === null) continue;
-    const missing = whatIsMissing(backend, requirements);
-    if (missing === null) return { backend, reason: reasonFor(candidate, rejected, requirements), rejected };
-    rejected.push({ name: candidate.name, reason: missing });
-    backend.dispose();
+    } finally {
+      if (!suits) backend?.dispose();
+    }
+    throwIfAborted(signal, 'Choosing a backend');
+    if (backend !== null && suits) {
+      return { backend, reason: reasonFor(candidate, rejected, requirements), rejected };
+    }
   }
   const names = candidates.map(({ name }) => name).join(', ');
   const tried = rejected.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
   throw new BackendUnavailableError({
     what: 'No backend can be used here.',
-    got: tried === '' ? `"${requirements.only ?? ''}" among ${names || 'no candidates'}` : tried,
-    fix: requirements.only === undefined ? 'install a backend that fits this machine' : `choose one of ${names}`,
+    got: tried === '' ? `"${only ?? ''}" among ${names || 'no candidates'}` : tried,
+    fix: only === undefined ? 'install a backend that fits this machine' : `choose one of ${names}`,
+    ...(causes.length > 0 && { cause: causes.length === 1 ? causes[0] : causes }),
   });
 }
 
-function whatIsMissing(backend: Backend, { bytes, contextDType }: BackendRequirements): string | null {
+/** What the backend lacks of the requirements, in words; null when it meets them. */
+async function whatIsMissing(
+  backend: Backend,
+  { bytes = 0, contextDType, fused = [] }: BackendRequirements,
+): Promise<string | null> {
   const { maxTotalBytes, contextDTypes } = backend.capabilities;
-  if (bytes !== undefined && bytes > maxTotalBytes) return `it holds ${maxTotalBytes} bytes, ${bytes} are needed`;
+  const version: string = backend.specificationVersion;
+  if (version !== 'v1') return `it implements version ${version} of the Backend contract, v1 is needed`;
+  if (bytes > maxTotalBytes) return `it holds ${maxTotalBytes} bytes, ${bytes} are needed`;
   if (contextDType !== undefined && !contextDTypes.includes(contextDType))
     return `it keeps no ${contextDType} contexts`;
+  const absent = fused.filter((name) => backend.fused[name] === undefined);
+  if (absent.length > 0) return `it has no fused ${absent.join(', ')}`;
+  if (bytes > 0) await backend.reserve(bytes);
   return null;
 }
 
