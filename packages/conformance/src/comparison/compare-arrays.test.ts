@@ -32,6 +32,7 @@ describe('compareArrays', () => {
       allowed: 0.125,
       maxAbsError: 5,
       maxErrorIndex: 3,
+      maxShare: 40,
     });
     expect(formatComparison(comparison)).toBe(
       '2 of 4 out of tolerance; first bad index 1: got 2.5, expected 2 ± 0.125; largest error 5 at index 3',

@@ -27,6 +27,8 @@ export interface Comparison {
   readonly maxAbsError: number;
   /** Index of the first number with that error; undefined for empty arrays. */
   readonly maxErrorIndex: number | undefined;
+  /** The largest error / allowed error: how much of the tolerance was used. 0 where both are 0. */
+  readonly maxShare: number;
 }
 
 /** Throws ShapeError when the lengths differ: that is no question of tolerance. */
@@ -43,13 +45,16 @@ export function compareArrays(got: ArrayLike<number>, expected: ArrayLike<number
   let firstBadIndex: number | undefined;
   let maxAbsError = 0;
   let maxErrorIndex: number | undefined;
+  let maxShare = 0;
   for (let index = 0; index < expected.length; index += 1) {
     const error = absoluteError(got[index], expected[index]);
     if (maxErrorIndex === undefined || error > maxAbsError) {
       maxAbsError = error;
       maxErrorIndex = index;
     }
-    if (Number.isFinite(error) && error <= allowedAt(index)) continue; // an allowance may overflow to ∞
+    const allowed = allowedAt(index);
+    if (error > 0) maxShare = Math.max(maxShare, Number.isFinite(error) ? error / allowed : error);
+    if (Number.isFinite(error) && error <= allowed) continue; // an allowance may overflow to ∞
     badCount += 1;
     firstBadIndex ??= index;
   }
@@ -64,6 +69,7 @@ export function compareArrays(got: ArrayLike<number>, expected: ArrayLike<number
     allowed: at(allowedAt),
     maxAbsError,
     maxErrorIndex,
+    maxShare,
   };
 }
 

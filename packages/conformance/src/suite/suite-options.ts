@@ -1,0 +1,52 @@
+/**
+ * What a backend hands to the conformance suite: how to make it, how to run tests, and what it admits it cannot do.
+ * Nothing here knows a test framework: `describe` and `test` of vitest, node:test or mocha all fit.
+ */
+
+import type { Backend } from '@inattention/core';
+import type { GoldenCase } from '../golden/golden-case.ts';
+
+/** The part of a test framework that the suite uses. */
+export interface TestRunner {
+  /** Groups the tests that `body` registers. */
+  describe(name: string, body: () => void): unknown;
+  /** Registers a test: it fails when `body` rejects. Long ones take some ten seconds: give the framework time. */
+  test(name: string, body: () => Promise<void>): unknown;
+}
+
+/** A test that a backend is known to fail. It is run all the same, and must fail: a stale exception fails the suite. */
+export interface SuiteException {
+  /** The test's name with its groups: 'primitives > cast > overflow to infinity'. */
+  readonly test: string;
+  /** Why, with a link where there is one. */
+  readonly reason: string;
+}
+
+/** A golden case, read when it is needed. */
+export interface NamedGoldenCase {
+  readonly name: string;
+  load(): Promise<GoldenCase>;
+}
+
+/** One comparison the suite made: how much of what was allowed was used. */
+export interface Measurement {
+  /** What the tolerance is for, and what was compared. */
+  readonly operation: string;
+  readonly dtype: 'f32' | 'f16';
+  readonly what: string;
+  /** The largest |got − expected| / allowed; beyond 1 the test fails. */
+  readonly share: number;
+}
+
+export interface SuiteOptions {
+  /** For the report: the backend's name, or a variant of it. */
+  readonly name: string;
+  /** Makes a backend; called once to ask what it can do, then for each test. The suite disposes of all of them. */
+  readonly createBackend: () => Promise<Backend>;
+  readonly runner: TestRunner;
+  readonly exceptions?: readonly SuiteException[];
+  /** The cases of the group `models`. `@inattention/conformance/golden` has those of the package, on Node. */
+  readonly goldenCases?: readonly NamedGoldenCase[];
+  /** Told of every comparison, passed or not. */
+  readonly onMeasurement?: (measurement: Measurement) => void;
+}
