@@ -28,13 +28,16 @@ export class WasmBuffer {
   readonly heap: Heap;
   readonly offset: number;
   readonly byteLength: number;
+  /** Bytes of the block: byteLength rounded up. */
+  readonly blockLength: number;
   readonly purpose: Purpose;
   freed = false;
 
-  constructor(heap: Heap, offset: number, byteLength: number, purpose: Purpose) {
+  constructor(heap: Heap, offset: number, byteLength: number, blockLength: number, purpose: Purpose) {
     this.heap = heap;
     this.offset = offset;
     this.byteLength = byteLength;
+    this.blockLength = blockLength;
     this.purpose = purpose;
   }
 }
@@ -45,7 +48,10 @@ export class Heap {
   readonly maxBytes: number;
   /** Sorted by offset; never adjacent to one another. */
   readonly #free: FreeBlock[];
+  /** Bytes asked for and not given back: what the ledger counts as live. */
   #liveBytes = 0;
+  /** Bytes of blocks in use. */
+  #usedBytes = 0;
 
   constructor(ledger: Ledger, maxBytes: number) {
     const maximum = Math.floor(maxBytes / pageBytes);
@@ -70,7 +76,7 @@ export class Heap {
 
   /** Bytes that could still be allocated, if they need not be in one piece. */
   get availableBytes(): number {
-    return this.maxBytes - heapStart - this.#liveBytes;
+    return this.maxBytes - heapStart - this.#usedBytes;
   }
 
   /** Takes a block, contents undefined. Throws OutOfMemoryError with nothing changed. */
@@ -82,21 +88,22 @@ export class Heap {
       place = this.#bestFit(length);
     }
     const block = this.#free[place] as FreeBlock;
-    const buffer = new WasmBuffer(this, block.offset, length, purpose);
+    const buffer = new WasmBuffer(this, block.offset, byteLength, length, purpose);
     if (block.length === length) {
       this.#free.splice(place, 1);
     } else {
       block.offset += length;
       block.length -= length;
     }
-    this.#count(purpose, length);
+    this.#usedBytes += length;
+    this.#count(purpose, byteLength);
     return buffer;
   }
 
   free(buffer: WasmBuffer): void {
     if (buffer.freed) throw new DisposedError({ what: 'A CPU buffer was freed twice.' });
     buffer.freed = true;
-    const { offset, byteLength: length } = buffer;
+    const { offset, blockLength: length } = buffer;
     const place = this.#placeOf(offset);
     const before = this.#free[place - 1];
     const after = this.#free[place];
@@ -113,12 +120,13 @@ export class Heap {
     } else {
       this.#free.splice(place, 0, { offset, length });
     }
-    this.#count(buffer.purpose, -length);
+    this.#usedBytes -= length;
+    this.#count(buffer.purpose, -buffer.byteLength);
   }
 
   /** Grows the memory until `byteLength` free bytes exist. Throws OutOfMemoryError. */
   reserve(byteLength: number): void {
-    const free = this.memory.buffer.byteLength - heapStart - this.#liveBytes;
+    const free = this.memory.buffer.byteLength - heapStart - this.#usedBytes;
     if (byteLength > free) this.#grow(byteLength - free, byteLength);
   }
 
@@ -181,15 +189,12 @@ export class Heap {
     }
   }
 
+  /** Live bytes move between the ledger's rows: less reserved first when they grow, so that no peak counts them twice. */
   #count(purpose: Purpose, bytes: number): void {
     this.#liveBytes += bytes;
-    if (bytes > 0) {
-      this.#updateReserved();
-      this.ledger.addLive(purpose, bytes);
-    } else {
-      this.ledger.addLive(purpose, bytes);
-      this.#updateReserved();
-    }
+    if (bytes > 0) this.#updateReserved();
+    this.ledger.addLive(purpose, bytes);
+    if (bytes <= 0) this.#updateReserved();
   }
 
   #updateReserved(): void {

@@ -8,7 +8,7 @@ import type { Shape } from '../tensor/shape.ts';
 
 /** Memory of a backend. Each backend has its own class and recognises only its own buffers. */
 export interface BackendBuffer {
-  /** Bytes taken from the device, rounding included: what the ledger counts. */
+  /** Bytes asked for: what the ledger counts as live. Rounding up is the backend’s, and counts as reserved. */
   readonly byteLength: number;
 }
 

@@ -21,7 +21,7 @@ import { contextPageLength } from './page-sizes.ts';
 import type { PagedArray } from './paged-array.ts';
 
 /** Positions per block. */
-export const blockLength = contextPageLength;
+const blockLength = contextPageLength;
 
 /** Calls `visit` for consecutive blocks of [from, to) that do not cross multiples of the block length. */
 export function eachBlock(from: number, to: number, visit: (start: number, count: number) => void): void {
@@ -197,6 +197,6 @@ export function weightsOverBlocks(
 }
 
 /** Scale and slopes of the model's attention. */
-export function attendOptions(model: ContextModel): { scale: number; slopes: Tensor | null } {
+function attendOptions(model: ContextModel): { scale: number; slopes: Tensor | null } {
   return { scale: 1 / Math.sqrt(model.config.headDim), slopes: model.slopes };
 }

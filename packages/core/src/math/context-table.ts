@@ -125,11 +125,32 @@ export class ContextTable {
     }
   }
 
+  /** Gives up slots that nobody uses, from the end down to `count` of them, with their pages. */
+  shrink(count: number): void {
+    while (this.slotCount > count && this.#unused.has(this.slotCount - 1)) {
+      this.#unused.delete(this.slotCount - 1);
+      const id = this.#idOf.pop() as number;
+      this.#uses.pop();
+      if (id >= 0) this.#slotOf[id] = -1;
+    }
+    this.#truncateRows();
+  }
+
+  /** Positions that have position rows; 0 unless positions are learned. */
+  get positionCount(): number {
+    const [first] = this.#positionRows?.values() ?? [];
+    return first?.length ?? 0;
+  }
+
+  /** Gives up position rows from `length` on; no context may use them. */
+  shrinkPositions(length: number): void {
+    for (const rows of this.#positionRows?.values() ?? []) rows.truncate(length);
+  }
+
   /** Sees to it that positions [0, length) have position rows (learned positions only). */
   growPositions(length: number): void {
     if (this.#positionRows === null) return;
-    const [first] = this.#positionRows.values();
-    const start = first?.length ?? 0;
+    const start = this.positionCount;
     if (length <= start) return;
     try {
       for (const rows of this.#positionRows.values()) rows.grow(length);
@@ -137,7 +158,7 @@ export class ContextTable {
         this.#fillPositions(this.#positionRows, from, Math.min(length, from + fillBlock));
       }
     } catch (error) {
-      for (const rows of this.#positionRows.values()) rows.truncate(start);
+      this.shrinkPositions(start);
       throw error;
     }
   }

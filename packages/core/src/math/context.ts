@@ -152,7 +152,13 @@ export class Context {
   /** A context with the same ids that shares full pages, table rows and states; survives this one. */
   fork(): Context {
     this.refresh();
-    return new Context(this.model, { mode: this.mode, dtype: this.dtype }, this.#forkParts(this.#parts.ids.fork()));
+    const ids = this.#parts.ids.fork();
+    try {
+      return new Context(this.model, { mode: this.mode, dtype: this.dtype }, this.#forkParts(ids));
+    } catch (error) {
+      ids.dispose();
+      throw error;
+    }
   }
 
   dispose(): void {

@@ -15,7 +15,8 @@ export class StatePool {
   readonly rowsPerPage = rowPageSlots;
   readonly #rows: PagedArray;
   readonly #uses: number[] = [];
-  readonly #free: number[] = [];
+  /** Rows given back, to be used again. */
+  #free: number[] = [];
   #users = 0;
 
   constructor(model: ContextModel, dtype: ContextDType) {
@@ -64,13 +65,19 @@ export class StatePool {
     for (const slot of slots) this.#uses[slot] = (this.#uses[slot] as number) + 1;
   }
 
-  /** Gives back one use of each row. */
+  /** Gives back one use of each row, and the pages at the end that nobody uses any more. */
   release(slots: Int32Array): void {
     for (const slot of slots) {
       const uses = (this.#uses[slot] as number) - 1;
       this.#uses[slot] = uses;
       if (uses === 0) this.#free.push(slot);
     }
+    const before = this.#uses.length;
+    while (this.#uses.at(-1) === 0) this.#uses.pop();
+    const length = this.#uses.length;
+    if (length === before) return;
+    this.#free = this.#free.filter((slot) => slot < length);
+    this.#rows.truncate(length);
   }
 
   /** Writes x̂ [n, D], in the pool's dtype, to the rows `slots`, a run of neighbours at a time. */

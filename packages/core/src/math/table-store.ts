@@ -49,6 +49,7 @@ export class TableStore implements ContextStore {
     const { ids, start, removed, inserted } = change;
     const lengthBefore = ids.length - inserted + removed.length;
     const added = ids.slice(start, start + inserted);
+    const { slotCount, positionCount } = this.#table;
     const slots = this.#table.acquire(added);
     try {
       this.#table.growPositions(ids.length);
@@ -59,6 +60,8 @@ export class TableStore implements ContextStore {
       this.#rescale(change);
     } catch (error) {
       this.#table.release(added);
+      this.#table.shrink(slotCount);
+      this.#table.shrinkPositions(positionCount);
       if (isAppend(change)) {
         this.#index.truncate(lengthBefore);
         this.#scale.truncate(lengthBefore);
