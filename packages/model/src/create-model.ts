@@ -15,6 +15,8 @@ export interface CreateOptions {
   /** Seed of the weights. Default 0. */
   readonly seed?: number;
   readonly tokenizer?: Tokenizer | null;
+  /** Standard deviation of embeddings and projections. Default 0.02. */
+  readonly deviation?: number;
   /** Standard deviation of the initial-state window M. Default 0: the window starts switched off. */
   readonly windowDeviation?: number;
   /** Bytes each table may take. Default: no limit. */
@@ -24,20 +26,20 @@ export interface CreateOptions {
 /** Random weights of a configuration by tensor name, f32. */
 export function* randomWeights(
   config: ModelConfig,
-  { seed = 0, windowDeviation = 0 }: Pick<CreateOptions, 'seed' | 'windowDeviation'> = {},
+  { seed = 0, deviation = 0.02, windowDeviation = 0 }: Pick<CreateOptions, 'seed' | 'deviation' | 'windowDeviation'> = {},
 ): Generator<{ readonly name: string; readonly shape: Shape; readonly data: Float32Array }> {
   const random = Random.seeded(seed);
-  const residual = 0.02 / Math.sqrt(2 * config.numHiddenLayers);
+  const residual = deviation / Math.sqrt(2 * config.numHiddenLayers);
   for (const [name, shape] of expectedTensors(config)) {
     const data = new Float32Array(sizeOf(shape));
     if (/norm\.weight$/.test(name)) data.fill(1);
     else {
-      const deviation = /(o_proj|down_proj)\.weight$/.test(name)
+      const spread = /(o_proj|down_proj)\.weight$/.test(name)
         ? residual
         : name === 'model.initial_state.weight'
           ? windowDeviation
-          : 0.02;
-      if (deviation > 0) for (let i = 0; i < data.length; i += 1) data[i] = deviation * random.normal();
+          : deviation;
+      if (spread > 0) for (let i = 0; i < data.length; i += 1) data[i] = spread * random.normal();
     }
     yield { name, shape, data };
   }

@@ -202,7 +202,7 @@ export class Model {
 }
 
 /** Every tensor of a decoder, the tied head included (as the embedding again). */
-export function weightTensors<V>(weights: DecoderWeights<V>): V[] {
+function weightTensors<V>(weights: DecoderWeights<V>): V[] {
   const { embedding, positions, initialState, layers, norm, head } = weights;
   const shared = [embedding, positions, initialState, norm, head].filter((value): value is V & {} => value !== null);
   return [...shared, ...layers.flatMap((layer) => Object.values(layer) as V[])];
