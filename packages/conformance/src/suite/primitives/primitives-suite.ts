@@ -2,10 +2,22 @@
 
 import { conformanceGroup } from '../conformance-group.ts';
 import type { SuiteOptions } from '../suite-options.ts';
+import { copyBlockTests } from './copy-block-tests.ts';
 import { elementwiseTests } from './elementwise-tests.ts';
+import { emptyTests } from './empty-tests.ts';
+import { matmulTests } from './matmul-tests.ts';
+import { movementTests } from './movement-tests.ts';
+import { reductionTests } from './reduction-tests.ts';
+import { rowTests } from './row-tests.ts';
 
 export function primitivesSuite(options: SuiteOptions): Promise<void> {
   return conformanceGroup(options, 'primitives', (group) => {
     elementwiseTests(group);
+    reductionTests(group);
+    matmulTests(group);
+    rowTests(group);
+    movementTests(group);
+    copyBlockTests(group);
+    emptyTests(group);
   });
 }
