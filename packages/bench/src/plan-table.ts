@@ -16,8 +16,8 @@ function planRow(shape: Shape, budget: number, dtype: ContextDType): PlanTableRo
   const config = configOf(shape, 'inattention', 3);
   const { rows } = plan(config, { tokens: 0, dtype });
   const weightBytes = rows[0]?.weightBytes ?? 0;
-  const bytesOf = (variant: Variant, tokens: number): number => {
-    const planned = plan(config, { tokens, dtype });
+  const bytesOf = (variant: Variant, tokens: number, distinct?: number): number => {
+    const planned = plan(config, { tokens, dtype, ...(distinct !== undefined && { distinct }) });
     if (variant === 'self') return weightBytes + planned.selfAttentionContextBytes;
     return planned.rows.find((row) => row.mode === variant)?.totalBytes ?? Number.POSITIVE_INFINITY;
   };
@@ -35,7 +35,16 @@ function planRow(shape: Shape, budget: number, dtype: ContextDType): PlanTableRo
       states: most('states'),
       ids: most('ids'),
     } satisfies Record<(typeof contextModes)[number] | 'self', number | null>,
+    tablesOnText: longest((tokens) => bytesOf('tables', tokens, distinctOnText(tokens, shape.vocabSize)) <= budget),
   };
+}
+
+/**
+ * Distinct ids in N tokens of English text: N^0.72, the upper end of what was measured on Moby-Dick and the State of the
+ * Union addresses in GPT-2's vocabulary (0.57 to 0.72).
+ */
+function distinctOnText(tokens: number, vocabSize: number): number {
+  return Math.min(vocabSize, tokens, Math.ceil(tokens ** 0.72));
 }
 
 /** The largest length up to what rotary positions address that fits; null when 1 does not. */

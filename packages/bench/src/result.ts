@@ -60,8 +60,10 @@ export interface PlanTableRow {
   /** Query heads per key head: with many, a KV cache is small already. */
   readonly groupSize: number;
   readonly dtype: ContextDType;
-  /** Tokens by variant; null: not even one page fits. */
+  /** Tokens by variant, every id of the vocabulary seen; null: not even one page fits. */
   readonly tokens: Readonly<Record<Variant, number | null>>;
+  /** Tokens in mode tables when N tokens of text have N^0.72 distinct ids. */
+  readonly tablesOnText: number | null;
 }
 
 export interface SweepResult {
@@ -78,6 +80,10 @@ export interface SweepResult {
   readonly text: SweepText;
   readonly warmUpText: SweepText;
   readonly texts: readonly TextRow[];
+  /** Rate of a 512³ matrix product in this run, to judge the baseline's efficiency by. */
+  readonly gemmFlopsPerSecond: number;
+  /** Rate of the baseline's prefill where it was run. */
+  readonly selfPrefill: readonly { readonly tokens: number; readonly flopsPerSecond: number }[];
   readonly rows: readonly SweepRow[];
   readonly plan: readonly PlanTableRow[];
 }

@@ -9,6 +9,7 @@
 import {
   blockAngles,
   blockEntries,
+  blockPlaces,
   expandBlock,
   fieldFirstPosition,
   fieldHeadDim,
@@ -25,9 +26,9 @@ import { exp1, exp4, max4, sum4 } from './vector';
 const tileQueries: i32 = 32;
 const lowest: f32 = -3.4028234663852886e38;
 
-/** Floats of scratch for heads of size C: keys, values, angles, scores, one query, one accumulator. */
-export function attendScratchFloats(headDim: i32): i32 {
-  return blockEntries * (2 * paddedHeadDim(headDim) + headDim + 1) + 2 * paddedHeadDim(headDim) + 16;
+/** Words of scratch for heads of size C and window w: keys, values, angles, scores, one query, one accumulator, places. */
+export function attendScratchWords(headDim: i32, window: i32): i32 {
+  return blockEntries * (2 * paddedHeadDim(headDim) + headDim + 1 + 2 * window) + 2 * paddedHeadDim(headDim) + 16;
 }
 
 export function attend(
@@ -114,6 +115,7 @@ function attendTile(
   const scores = angles + ((<usize>(blockEntries * headDim)) << 2);
   const query = scores + ((<usize>blockEntries) << 2);
   const accumulator = query + ((<usize>padded) << 2);
+  const places = accumulator + ((<usize>padded) << 2);
   const rowBytes = (<usize>(kvHeads * headDim)) << 2;
 
   let lastSeen = -1;
@@ -124,7 +126,10 @@ function attendTile(
   for (let start = from; start < end; ) {
     let entries = min(blockEntries, end - start);
     if (inPlace) entries = min(entries, rowsPerPage - (start % rowsPerPage));
-    else blockAngles(view, start, entries, angles);
+    else {
+      blockAngles(view, start, entries, angles);
+      blockPlaces(view, start, entries, places);
+    }
     for (let g = 0; g < kvHeads; g += 1) {
       let keys = keyScratch;
       let values = valueScratch;
@@ -135,8 +140,8 @@ function attendTile(
         values = rowAddress(<usize>load<u32>(view + fieldValuePages), rowsPerPage, start, rowBytes, headBytes);
         stride = rowBytes;
       } else {
-        expandBlock(view, g, start, entries, true, angles, keys);
-        expandBlock(view, g, start, entries, false, angles, values);
+        expandBlock(view, g, start, entries, true, angles, places, keys);
+        expandBlock(view, g, start, entries, false, angles, places, values);
       }
       for (let t = firstQuery; t < lastQuery; t += 1) {
         const distance = load<i32>(positions + ((<usize>t) << 2)) - firstPosition - start; // of entry `start`
@@ -321,6 +326,7 @@ export function attendWeights(
   const angles = keys + 2 * (<usize>blockEntries * stride);
   const scores = angles + ((<usize>(blockEntries * headDim)) << 2);
   const query = scores + ((<usize>blockEntries) << 2);
+  const places = query + 2 * stride;
   const width = to - from;
   memory.fill(out, 0, (<usize>heads * <usize>width) << 2);
   const lastSeen = position - load<i32>(view + fieldFirstPosition);
@@ -328,8 +334,9 @@ export function attendWeights(
   for (let start = from; start < end; start += blockEntries) {
     const entries = min(blockEntries, end - start);
     blockAngles(view, start, entries, angles);
+    blockPlaces(view, start, entries, places);
     for (let g = 0; g < kvHeads; g += 1) {
-      expandBlock(view, g, start, entries, true, angles, keys);
+      expandBlock(view, g, start, entries, true, angles, places, keys);
       for (let h = g * group; h < (g + 1) * group; h += 1) {
         const slope = slopes == 0 ? <f32>0 : load<f32>(slopes + ((<usize>h) << 2));
         const total = load<f32>(logSumExp + ((<usize>h) << 2));

@@ -74,6 +74,33 @@ export function blockAngles(view: usize, start: i32, count: i32, angles: usize):
   }
 }
 
+/**
+ * Where the rows of entries [start, start + count) are: per entry and offset the number of the page and the row's place
+ * in it, two i32 each, the place −1 before the start. `places` is [count, w, 2]; one table serves all heads, keys and
+ * values.
+ */
+export function blockPlaces(view: usize, start: i32, count: i32, places: usize): void {
+  const rowsPerPage = load<i32>(view + fieldRowsPerPage);
+  const index = <usize>load<u32>(view + fieldIndexPages);
+  const pageLength = load<i32>(view + fieldPageLength);
+  const window = load<i32>(view + fieldWindow);
+  let at = places;
+  for (let i = 0; i < count; i += 1) {
+    const entry = start + i;
+    for (let j = 0; j < window; j += 1) {
+      if (j > entry) {
+        store<i32>(at, -1, 4);
+      } else {
+        const slot = index == 0 ? entry - j : load<i32>(paged(index, pageLength, entry - j));
+        const row = slot * window + j;
+        store<i32>(at, row / rowsPerPage);
+        store<i32>(at, row % rowsPerPage, 4);
+      }
+      at += 8;
+    }
+  }
+}
+
 /** Keys (`keys` true) or values of entries [start, start + count), one head, into `out` [count, padded C]. */
 export function expandBlock(
   view: usize,
@@ -82,6 +109,7 @@ export function expandBlock(
   count: i32,
   keys: bool,
   angles: usize,
+  places: usize,
   out: usize,
 ): void {
   const headDim = load<i32>(view + fieldHeadDim);
@@ -91,21 +119,29 @@ export function expandBlock(
   const rowBytes = (<usize>(load<i32>(view + fieldKvHeads) * headDim)) << shift;
   const headBytes = (<usize>(head * headDim)) << shift;
   const pages = <usize>load<u32>(view + (keys ? fieldKeyPages : fieldValuePages));
-  const rowsPerPage = load<i32>(view + fieldRowsPerPage);
   const positionPages = <usize>load<u32>(view + (keys ? fieldPositionKeyPages : fieldPositionValuePages));
   const positionRowsPerPage = load<i32>(view + fieldPositionRowsPerPage);
-  const index = <usize>load<u32>(view + fieldIndexPages);
   const scale = <usize>load<u32>(view + fieldScalePages);
   const pageLength = load<i32>(view + fieldPageLength);
   const window = load<i32>(view + fieldWindow);
   const rotates = keys && load<u32>(view + fieldFine) != 0;
-  memory.fill(out, 0, <usize>count * stride);
+  if (headDim & 3) memory.fill(out, 0, <usize>count * stride); // the padding
   for (let i = 0; i < count; i += 1) {
     const entry = start + i;
     const target = out + <usize>i * stride;
-    for (let j = 0; j < window && j <= entry; j += 1) {
-      const slot = index == 0 ? entry - j : load<i32>(paged(index, pageLength, entry - j));
-      addRow(target, rowAddress(pages, rowsPerPage, slot * window + j, rowBytes, headBytes), half, headDim);
+    let first = true;
+    for (let j = 0; j < window; j += 1) {
+      const at = places + ((<usize>(i * window + j)) << 3);
+      const row = load<i32>(at, 4);
+      if (row < 0) continue;
+      const page = <usize>load<u32>(pages + ((<usize>load<i32>(at)) << 2));
+      const source = page + <usize>row * rowBytes + headBytes;
+      if (first && !half) memory.copy(target, source, (<usize>headDim) << 2);
+      else {
+        if (first) memory.fill(target, 0, (<usize>headDim) << 2);
+        addRow(target, source, half, headDim);
+      }
+      first = false;
     }
     if (positionPages != 0) {
       const row = rowAddress(positionPages, positionRowsPerPage, entry, rowBytes, headBytes);

@@ -140,7 +140,7 @@ export interface Kernels {
     correction1: number,
     correction2: number,
   ): void;
-  attendScratchFloats(headDim: number): number;
+  attendScratchWords(headDim: number, window: number): number;
   attend(
     queries: Address,
     positions: Address,

@@ -30,16 +30,14 @@ export function extrapolatePrefill(
   };
 }
 
-/** Decode at `tokens`, on the straight line through two measured lengths. */
-export function extrapolateDecode(
-  shorter: { readonly tokens: number; readonly timing: Timing },
-  longer: { readonly tokens: number; readonly timing: Timing },
-  tokens: number,
-): Timing {
-  const slope = (longer.timing.median - shorter.timing.median) / (longer.tokens - shorter.tokens);
+/**
+ * Decode at `tokens`: what it took at `measuredTokens`, and what InAttention's mode kv took more, since both attend over
+ * the same KV cache by the same kernel.
+ */
+export function extrapolateDecode(measured: Timing, measuredTokens: number, kvThere: Timing, kvHere: Timing): Timing {
   return {
-    median: longer.timing.median + Math.max(0, slope) * (tokens - longer.tokens),
+    median: measured.median + Math.max(0, kvHere.median - kvThere.median),
     rounds: 0,
-    extrapolated: `line through ms(${shorter.tokens}) and ms(${longer.tokens})`,
+    extrapolated: `ms(${measuredTokens}) + ms_kv(N) − ms_kv(${measuredTokens}): the same attention over the same cache`,
   };
 }

@@ -14,11 +14,13 @@ import {
   type SweepRow,
   type SweepText,
   type TextRow,
+  type Timing,
   type Variant,
 } from '../result.ts';
 import { configOf, type Shape } from '../shapes.ts';
 import { median } from '../statistics.ts';
-import { extrapolateDecode, extrapolatePrefill } from './extrapolate.ts';
+import { extrapolateDecode, extrapolatePrefill, prefillFlops } from './extrapolate.ts';
+import { measureGemm } from './gemm.ts';
 import { type Measurement, measure, predictedContextBytes } from './measure.ts';
 
 /** A document as token ids of the shape's vocabulary. */
@@ -68,6 +70,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   // The window starts at 0 in new models; here it is given the size of other weights, so that its work is real.
   using model = createModel(inattention, backend, { seed: 1, windowDeviation: 0.02 });
   using baseline = createModel(self, backend, { seed: 1 });
+  const gemmFlopsPerSecond = await measureGemm(backend);
   const rows: SweepRow[] = [];
   const total = options.lengths.length * variants.length;
   for (const tokens of options.lengths) {
@@ -100,6 +103,12 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     text: describeText(text),
     warmUpText: describeText(warmUpText),
     texts: options.lengths.map((tokens) => textRow(text.ids, warmUpText.ids, tokens)),
+    gemmFlopsPerSecond,
+    selfPrefill: rows.flatMap(({ variant, tokens, timeToFirstToken: first }) =>
+      variant === 'self' && first !== null && first.extrapolated === undefined
+        ? [{ tokens, flopsPerSecond: (prefillFlops(self, tokens) / first.median) * 1000 }]
+        : [],
+    ),
     rows,
     plan: planTable(dtype),
   };
@@ -161,10 +170,9 @@ class Cell {
       const empty = { tokens, variant, contextBytes: bytes, tableBytes: 0, peakBytes: null, disagreement: null };
       const nothing = { timeToFirstToken: null, timeToFirstTokenWarm: null, decode: null };
       if (this.#refused !== null) return { ...empty, ...nothing, refused: this.#refused };
-      return { ...empty, ...nothing, ...this.#extrapolate(earlier) };
+      return { ...empty, ...nothing, ...this.#extrapolate(cells, earlier) };
     }
     const rounds = this.#measured.length;
-    const steps = this.#measured.flatMap(({ decodeMs }) => decodeMs);
     const warm = this.#measured.flatMap(({ warmMs }) => (warmMs === null ? [] : [warmMs]));
     return {
       tokens,
@@ -174,22 +182,27 @@ class Cell {
       peakBytes: Math.max(...this.#measured.map(({ peakBytes }) => peakBytes)),
       timeToFirstToken: { median: median(this.#measured.map(({ coldMs }) => coldMs)), rounds },
       timeToFirstTokenWarm: warm.length === 0 ? null : { median: median(warm), rounds: warm.length },
-      decode: steps.length === 0 ? null : { median: median(steps), rounds: steps.length },
+      decode: this.decode,
       disagreement: variant === 'self' ? null : this.#disagreement(cells),
     };
   }
 
-  #extrapolate(earlier: readonly SweepRow[]): Partial<SweepRow> {
+  /** Median time of a decode step, of the steps measured. */
+  get decode(): Timing | null {
+    const steps = this.#measured.flatMap(({ decodeMs }) => decodeMs);
+    return steps.length === 0 ? null : { median: median(steps), rounds: steps.length };
+  }
+
+  #extrapolate(cells: readonly Cell[], earlier: readonly SweepRow[]): Partial<SweepRow> {
     const same = earlier.filter(({ variant, decode }) => variant === this.variant && decode?.rounds);
     const longer = same.at(-1);
     if (longer?.timeToFirstToken == null || longer.decode === null) return {};
     const { config } = this.#model;
     const timeToFirstToken = extrapolatePrefill(config, longer.timeToFirstToken, longer.tokens, this.#tokens);
-    const shorter = same.at(-2);
-    if (shorter?.decode == null) return { timeToFirstToken };
-    const from = { tokens: shorter.tokens, timing: shorter.decode };
-    const to = { tokens: longer.tokens, timing: longer.decode };
-    return { timeToFirstToken, decode: extrapolateDecode(from, to, this.#tokens) };
+    const kvHere = cells.find(({ variant }) => variant === 'kv')?.decode;
+    const kvThere = earlier.find(({ variant, tokens }) => variant === 'kv' && tokens === longer.tokens)?.decode;
+    if (!kvHere || !kvThere) return { timeToFirstToken };
+    return { timeToFirstToken, decode: extrapolateDecode(longer.decode, longer.tokens, kvThere, kvHere) };
   }
 
   #disagreement(cells: readonly Cell[]): number | null {

@@ -66,7 +66,7 @@ export function fusedKernels(context: KernelContext): FusedOperations {
     attend(args) {
       const { queries, positions, from, to, slopes, scale, accumulate, out, max, sum } = args;
       const [count = 0, heads = 0, headDim = 0] = queries.shape;
-      context.withScratch(kernels.attendScratchFloats(headDim) * 4, (scratch) =>
+      context.withScratch(kernels.attendScratchWords(headDim, args.context.window) * 4, (scratch) =>
         withContextRecord(context, args.context, (record) =>
           kernels.attend(
             context.address(queries),
@@ -91,7 +91,7 @@ export function fusedKernels(context: KernelContext): FusedOperations {
       const { queries, positions, from, to, slopes, scale, logSumExp, out } = args;
       const [, heads = 0, headDim = 0] = queries.shape;
       const [position = 0] = new Int32Array(context.heap.memory.buffer, context.address(positions), 1);
-      context.withScratch(kernels.attendScratchFloats(headDim) * 4, (scratch) =>
+      context.withScratch(kernels.attendScratchWords(headDim, args.context.window) * 4, (scratch) =>
         withContextRecord(context, args.context, (record) =>
           kernels.attendWeights(
             context.address(queries),
