@@ -77,6 +77,7 @@ export function attend(
   }
   const range = { from, to: Math.min(to, visibleEntries(positions, view.firstPosition, view.length)) };
   if (into === undefined) return composed(context, queries, positions, view, { scale, slopes, ...range });
+  if (range.from >= range.to) return into; // nothing is seen
   context.scope(() => {
     const part = composed(context, queries, positions, view, { scale, slopes, ...range });
     copyState(context, mergeTwo(context, into, part), into);
