@@ -8,6 +8,7 @@ import type {
   ScatterAddRowsArguments,
 } from '../backend/primitives.ts';
 import { DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
+import { bytesPerElement } from '../tensor/dtype.ts';
 import { formatShape, sameShape, sizeOf } from '../tensor/shape.ts';
 import type { HostMemory } from './host-memory.ts';
 
@@ -120,8 +121,24 @@ function copyBlock(memory: HostMemory, args: CopyBlockArguments): void {
       expected: `within ${source.length} and ${result.length} elements`,
     });
   }
+  expectBlocksApart(args);
   for (let o = 0; o < outer; o += 1) {
     const from = inputOffset + o * inputStride;
     result.set(source.subarray(from, from + length), outOffset + o * outStride);
+  }
+}
+
+/** Throws when an element is both read and written. */
+function expectBlocksApart(args: CopyBlockArguments): void {
+  const { input, inputOffset, inputStride, out, outOffset, outStride, outer, length } = args;
+  if (input.buffer !== out.buffer) return;
+  const bytes = bytesPerElement[input.dtype];
+  const places = (byteOffset: number, offset: number, stride: number) =>
+    Array.from({ length: outer * length }, (_, i) => {
+      return byteOffset / bytes + offset + Math.floor(i / length) * stride + (i % length);
+    });
+  const read = new Set(places(input.byteOffset, inputOffset, inputStride));
+  if (places(out.byteOffset, outOffset, outStride).some((place) => read.has(place))) {
+    throw new InvalidArgumentError({ what: 'copyBlock: the result overlaps an input.' });
   }
 }
