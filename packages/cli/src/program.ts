@@ -32,7 +32,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal, ve
 }
 
 /** An error as a short block of text; a stack only when asked for by INATTENTION_DEBUG=1. */
-export function errorReport(error: unknown): string {
+function errorReport(error: unknown): string {
   if (process.env.INATTENTION_DEBUG === '1' && error instanceof Error) return `${error.stack}\n`;
   if (!InAttentionError.isInstance(error)) {
     const message = error instanceof Error ? error.message : String(error);
