@@ -2,6 +2,7 @@
 
 import { createCpuBackend } from '@inattention/cpu';
 import { afterAll, describe, test, vi } from 'vitest';
+import { attentionSuite } from './attention/attention-suite.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
 import type { Measurement, SuiteOptions } from './suite-options.ts';
@@ -21,3 +22,4 @@ const options: SuiteOptions = {
 afterAll(() => console.table([...worst.values()]));
 await primitivesSuite(options);
 await fusedSuite(options);
+await attentionSuite(options);
