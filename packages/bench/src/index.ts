@@ -1,8 +1,9 @@
-/** `@inattention/bench`: the context sweep, its result schema, plans and report. */
+/**
+ * `@inattention/bench`: the context sweep, its result schema and plans, in Node and in browsers. The command line and the
+ * texts on disk are at `@inattention/bench/node`.
+ */
 
-export { type BenchOutput, benchCommand } from './command.ts';
 export { memorySizes, planTable } from './plan-table.ts';
-export { terminalReport } from './report/terminal.ts';
 export { formatBytes, formatMilliseconds, formatRatio, formatTokens } from './report/units.ts';
 export {
   type PlanTableRow,
@@ -16,5 +17,4 @@ export {
 } from './result.ts';
 export { configOf, planShapes, type Shape, smallShape, sweepShapes } from './shapes.ts';
 export { runSweep, type SweepDocument, type SweepOptions, type SweepProgress } from './sweep/sweep.ts';
-export { readMobyDick, readStateOfTheUnion, type Text } from './texts.ts';
-export { tokenise } from './tokenise.ts';
+export { type Text, tokenise } from './tokenise.ts';

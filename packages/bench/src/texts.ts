@@ -7,13 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { InvalidFileError } from '@inattention/core';
-
-export interface Text {
-  readonly title: string;
-  readonly source: string;
-  readonly licence: string;
-  readonly text: string;
-}
+import type { Text } from './tokenise.ts';
 
 const licence = 'contents CC0 1.0, database PDDL 1.0';
 

@@ -1,8 +1,15 @@
-/** The sweep's documents in GPT-2's vocabulary, by the gpt-tokenizer package (MIT, vocabulary bundled). Node only. */
+/** The sweep's documents in GPT-2's vocabulary, by the gpt-tokenizer package (MIT, vocabulary bundled). */
 
 import { InvalidArgumentError } from '@inattention/core';
 import type { SweepDocument } from './sweep/sweep.ts';
-import type { Text } from './texts.ts';
+
+/** A document and where it is from. */
+export interface Text {
+  readonly title: string;
+  readonly source: string;
+  readonly licence: string;
+  readonly text: string;
+}
 
 /** Characters tokenised at a time; documents are cut at line ends, where GPT-2's tokens never span. */
 const pieceLength = 20_000;

@@ -1,6 +1,6 @@
 /** The program `inattention`: its verbs, and what becomes of errors (DESIGN §7: 0 done, 1 failed, 2 bad usage). */
 
-import { benchCommand } from '@inattention/bench';
+import { benchCommand } from '@inattention/bench/node';
 import { InAttentionError } from '@inattention/core';
 import { Command, CommanderError } from 'commander';
 import type { Terminal } from './terminal.ts';
