@@ -47,3 +47,8 @@ export function variantsOf(isFused: boolean): readonly { readonly name: string; 
   const composed = { name: 'composed', fused: false };
   return isFused ? [{ name: 'fused', fused: true }, composed] : [composed];
 }
+
+/** For `using`: what has `dispose` alone. */
+export function disposable<T extends { dispose(): void }>(value: T): Disposable & { readonly value: T } {
+  return { value, [Symbol.dispose]: () => value.dispose() };
+}

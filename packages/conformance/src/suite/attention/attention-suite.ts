@@ -4,6 +4,8 @@ import { conformanceGroup } from '../conformance-group.ts';
 import type { SuiteOptions } from '../suite-options.ts';
 import { attendTests } from './attend-tests.ts';
 import { backwardTests } from './backward-tests.ts';
+import { expandTests } from './expand-tests.ts';
+import { longTests } from './long-tests.ts';
 import { partTests } from './part-tests.ts';
 import { weightTests } from './weight-tests.ts';
 
@@ -13,5 +15,7 @@ export function attentionSuite(options: SuiteOptions): Promise<void> {
     partTests(group);
     weightTests(group);
     backwardTests(group);
+    expandTests(group);
+    longTests(group);
   });
 }

@@ -6,7 +6,7 @@ import { ndArray } from '../../reference/nd-array.ts';
 import { ropeBackward, ropeForward } from '../../reference/rope.ts';
 import type { Group, Trial } from '../conformance-group.ts';
 import { atEachOffset } from '../device-arrays.ts';
-import { evaluate, variantsOf } from '../evaluate.ts';
+import { disposable, evaluate, variantsOf } from '../evaluate.ts';
 import { lengthsUpTo } from '../lengths.ts';
 
 const shapes = [
@@ -75,9 +75,4 @@ async function inPlace({ backend, expectClose }: Trial): Promise<void> {
     backend.fused.rope?.({ ...shared, out: input });
     expectClose(await arrays.read(input), expected, { operation: 'rope', what: 'in place' });
   });
-}
-
-/** For `using`: what has `dispose` alone. */
-function disposable<T extends { dispose(): void }>(value: T): Disposable & { readonly value: T } {
-  return { value, [Symbol.dispose]: () => value.dispose() };
 }
