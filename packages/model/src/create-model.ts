@@ -26,7 +26,11 @@ export interface CreateOptions {
 /** Random weights of a configuration by tensor name, f32. */
 export function* randomWeights(
   config: ModelConfig,
-  { seed = 0, deviation = 0.02, windowDeviation = 0 }: Pick<CreateOptions, 'seed' | 'deviation' | 'windowDeviation'> = {},
+  {
+    seed = 0,
+    deviation = 0.02,
+    windowDeviation = 0,
+  }: Pick<CreateOptions, 'seed' | 'deviation' | 'windowDeviation'> = {},
 ): Generator<{ readonly name: string; readonly shape: Shape; readonly data: Float32Array }> {
   const random = Random.seeded(seed);
   const residual = deviation / Math.sqrt(2 * config.numHiddenLayers);

@@ -13,7 +13,7 @@ export type UnaryKind = 'exp' | 'log' | 'sqrt' | 'sigmoid';
  * How `b` repeats over `a`. Accepted: equal shapes, a suffix of a's shape, a's shape with trailing axes of length 1,
  * a scalar. Throws ShapeError otherwise.
  */
-export function broadcastOf(a: Shape, b: Shape, where: string): Broadcast {
+function broadcastOf(a: Shape, b: Shape, where: string): Broadcast {
   const size = sizeOf(b);
   if (size === 1) return { length: 1, stride: 1 };
   if (sameShape(a.slice(a.length - b.length), b)) return { length: size, stride: 1 };
