@@ -169,6 +169,24 @@ it('never sees tensors without elements', () => {
   expect(calls).toEqual([]);
 });
 
+it('nor do primitives, nor reductions over nothing', async () => {
+  const host = createHostBackend();
+  const refuse = () => {
+    throw new RangeError('A primitive was called for nothing.');
+  };
+  const { fill } = host.primitives;
+  const filled = new EagerOperations({
+    ...host,
+    primitives: { ...host.primitives, sum: refuse, matmul: refuse, add: refuse, gatherRows: refuse, fill },
+  });
+  const empty = filled.zeros([2, 0]);
+  filled.addInto(empty, empty);
+  filled.add(empty, empty);
+  filled.embed(empty, filled.index([1]));
+  expect(await filled.sum(empty, 1).read()).toEqual(new Float32Array(2));
+  expect(await filled.matmul(empty, filled.zeros([0, 2])).read()).toEqual(new Float32Array(4));
+});
+
 it('uses none with `fused: false`, nor do operations separated from those', () => {
   const composed = new EagerOperations(backend, { fused: false });
   composed.swiglu(zeros(2), zeros(2));

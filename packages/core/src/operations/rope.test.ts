@@ -74,6 +74,7 @@ it('refuses odd heads, other shapes and positions beyond the angles', () => {
   expect(apply([1, 2, 5], [0])).toThrow(/heads of even size/);
   expect(apply([1, 2, 4], [0])).toThrow(ShapeError);
   expect(apply([2, 2, 6], [0])).toThrow(ShapeError);
-  expect(apply([1, 2, 6], [262144])).toThrow(InvalidArgumentError);
+  expect(apply([1, 2, 6], [262144])).toThrow(/a position that its angles do not reach. Got: 262144/);
+  expect(apply([1, 2, 6], [-1])).toThrow(InvalidArgumentError);
   expect(apply([1, 2, 6], [-1])).toThrow(/Got: -1. Expected: 0 … 262143/);
 });
