@@ -84,7 +84,7 @@ export class Heap {
     const length = Math.max(alignment, Math.ceil(byteLength / alignment) * alignment);
     let place = this.#bestFit(length);
     if (place === -1) {
-      this.#grow(length, length);
+      this.#grow(length - (this.#tail()?.length ?? 0), length);
       place = this.#bestFit(length);
     }
     const block = this.#free[place] as FreeBlock;
@@ -157,12 +157,16 @@ export class Heap {
     return low;
   }
 
-  /** Adds `missing` bytes (rounded up) to the free block at the end; `asked` is what the caller wanted, for the error. */
-  #grow(missing: number, asked: number): void {
-    const size = this.memory.buffer.byteLength;
+  /** The free block at the end of the memory; null when there is none. */
+  #tail(): FreeBlock | null {
     const last = this.#free.at(-1);
-    const tail = last !== undefined && last.offset + last.length === size ? last : null;
-    const needed = Math.max(0, missing - (tail?.length ?? 0));
+    return last !== undefined && last.offset + last.length === this.memory.buffer.byteLength ? last : null;
+  }
+
+  /** Adds at least `needed` bytes to the end of the memory; `asked` is what the caller wanted, for the error. */
+  #grow(needed: number, asked: number): void {
+    const size = this.memory.buffer.byteLength;
+    const tail = this.#tail();
     const room = this.maxBytes - size;
     const bytes = Math.ceil(Math.min(Math.max(needed, growthBytes), Math.max(room, needed)) / pageBytes) * pageBytes;
     if (needed > room || !this.#growMemory(bytes)) {

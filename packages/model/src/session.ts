@@ -246,7 +246,7 @@ export class Session {
   }
 
   async #prepare(options: RunOptions): Promise<void> {
-    this.#context.refresh();
+    if (this.#context.refresh()) this.#decoder.reset();
     await this.#decoder.prefill(this.#context, options);
   }
 

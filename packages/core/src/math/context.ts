@@ -92,12 +92,13 @@ export class Context {
     this.refresh();
     if (deleteCount === 0 && inserted.length === 0) return;
     if (deleteCount === 0 && start === this.length) this.#append(inserted);
+    else if (inserted.length === 0 && start + deleteCount === this.length) this.#truncate(start);
     else this.#edit(start, deleteCount, inserted);
   }
 
-  /** Recomputes everything from the ids if the model's weights have changed since. */
-  refresh(): void {
-    if (this.#version === this.model.version) return;
+  /** Recomputes everything from the ids if the model's weights have changed since; says whether they had. */
+  refresh(): boolean {
+    if (this.#version === this.model.version) return false;
     const parts = this.#emptyParts();
     try {
       const ids = this.#parts.ids.slice();
@@ -110,6 +111,7 @@ export class Context {
     disposeParts(this.#parts);
     this.#parts = parts;
     this.#version = this.model.version;
+    return true;
   }
 
   /** Attention of queries [T, H, C] (rotated) at `positions` in one layer: [T, H, C]. */
@@ -201,6 +203,15 @@ export class Context {
       ids.splice(start, inserted.length, new Int32Array(0));
       throw error;
     }
+  }
+
+  /** Drops the ids from `length` on, in place: it takes no memory and cannot fail. */
+  #truncate(length: number): void {
+    const { ids, store, selfCaches } = this.#parts;
+    const removed = ids.slice(length);
+    ids.splice(length, removed.length, new Int32Array(0));
+    store.apply({ ids, start: length, removed, inserted: 0 });
+    for (const cache of selfCaches.values()) cache.truncate(length);
   }
 
   /** Edits a fork, then takes its place: what fails leaves the context as it was. */

@@ -124,6 +124,10 @@ export class PagedArray {
     if (deleteCount === insertCount) return 0;
     const movedFrom = start + deleteCount;
     const moved = this.#length - movedFrom;
+    if (moved === 0 && insertCount === 0) {
+      this.truncate(start);
+      return 0;
+    }
     const length = this.#length - deleteCount + insertCount;
     const result = new PagedArray(this.#operations, this.#options);
     const keptPages = Math.floor(start / this.pageLength);
