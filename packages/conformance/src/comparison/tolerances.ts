@@ -152,7 +152,13 @@ export const tolerances: readonly ToleranceRule[] = [
     { relativeToMax: 2e-2 },
     'The reference keeps keys and values unrounded: 2⁻¹¹ per number, times scores of 30.',
   ),
-  rule('loss', 'f32', '*', { atol: 1e-4, rtol: 1e-5 }, 'As logits, which reach about 10.'),
+  rule(
+    'loss',
+    'f32',
+    '*',
+    { atol: 4e-4, rtol: 1e-5 },
+    'Twice the error of logits, which reach 25 in the golden cases; 4e-5 measured on the CPU.',
+  ),
   rule('loss', 'f16', '*', { atol: 5e-2, rtol: 5e-3 }, 'As logits of f16 contexts.'),
   rule('gradient', 'f32', '*', { relativeToMax: 2e-4 }, 'As logits, through every operation twice.'),
 ];

@@ -30,6 +30,14 @@ export async function loadGoldenCase(name: string, directory: string = goldenDir
   return readGoldenCase(name, await openDirectory(join(directory, name)));
 }
 
+/**
+ * The cases of a folder for the suite, read when needed. Default: the folder named by INATTENTION_GOLDEN_CASES, or else
+ * the package's own.
+ */
+export function namedGoldenCases(directory: string = process.env.INATTENTION_GOLDEN_CASES ?? goldenDirectory) {
+  return listGoldenCases(directory).map((name) => ({ name, load: () => loadGoldenCase(name, directory) }));
+}
+
 function subfolders(directory: string): string[] {
   try {
     const entries = readdirSync(directory, { withFileTypes: true });

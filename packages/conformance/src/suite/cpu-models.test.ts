@@ -1,14 +1,22 @@
-/** The CPU backend: whole models and contexts. */
+/** The CPU backend judged by the suite: whole models. */
 
 import { createCpuBackend } from '@inattention/cpu';
-import { describe, test } from 'vitest';
-import { listGoldenCases, loadGoldenCase } from '../golden/golden-folders.ts';
-import { conformanceSuite } from './conformance-suite.ts';
+import { afterAll, describe, test, vi } from 'vitest';
+import { namedGoldenCases } from '../golden/golden-folders.ts';
+import { modelSuite } from './models/model-suite.ts';
+import type { Measurement } from './suite-options.ts';
 
-const directory = process.env.INATTENTION_GOLDEN_CASES;
-conformanceSuite({
+vi.setConfig({ testTimeout: 120_000 });
+const worst = new Map<string, Measurement>();
+afterAll(() => console.table([...worst.values()]));
+
+await modelSuite({
   name: 'cpu',
   createBackend: () => createCpuBackend(),
-  runner: { describe, test: (name, body) => test(name, { timeout: 120_000 }, body) },
-  cases: listGoldenCases(directory).map((name) => ({ name, load: () => loadGoldenCase(name, directory) })),
+  runner: { describe, test },
+  goldenCases: namedGoldenCases(),
+  onMeasurement: (measurement) => {
+    const key = measurement.operation + measurement.dtype;
+    if (measurement.share > (worst.get(key)?.share ?? -1)) worst.set(key, measurement);
+  },
 });

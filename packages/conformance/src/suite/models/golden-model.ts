@@ -4,8 +4,10 @@ import { type Backend, EagerOperations, IndexTensor, Tensor } from '@inattention
 import { RecordingOperations, type Variable } from '@inattention/core/autograd';
 import { alibiSlopes, createRopeAngles } from '@inattention/core/math';
 import { collectWeights, forwardLogits, Model } from '@inattention/model';
-import type { GoldenCase, GoldenTensor } from '../golden/golden-case.ts';
+import type { GoldenCase, GoldenTensor } from '../../golden/golden-case.ts';
+import { expectThat } from '../assertions.ts';
 
+/** The model of a case, which the caller disposes of. */
 export function goldenModel(backend: Backend, operations: EagerOperations, golden: GoldenCase): Model {
   const { config, weights, name } = golden;
   return new Model({
@@ -63,7 +65,8 @@ export async function lossAndGradients(
     const gradients = track(recording.backward(loss));
     const result = new Map<string, Float32Array>();
     for (const [name, parameter] of parameters) {
-      result.set(name, (await gradients.get(parameter)?.readFloat32()) ?? new Float32Array(0));
+      const gradient = gradients.get(parameter);
+      if (gradient !== undefined) result.set(name, await gradient.readFloat32());
     }
     return { loss: value, gradients: result };
   } finally {
@@ -72,6 +75,6 @@ export async function lossAndGradients(
 }
 
 function upload(backend: Backend, tensor: GoldenTensor | undefined): Tensor {
-  const { data, shape } = tensor ?? { data: new Float32Array(0), shape: [0] };
-  return Tensor.from(backend, data, shape, 'weights');
+  expectThat(tensor !== undefined, 'The golden case lacks a weight.');
+  return Tensor.from(backend, tensor.data, tensor.shape, 'weights');
 }

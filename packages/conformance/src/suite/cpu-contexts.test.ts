@@ -1,0 +1,20 @@
+/** The CPU backend judged by the suite: contexts. */
+
+import { createCpuBackend } from '@inattention/cpu';
+import { afterAll, describe, test, vi } from 'vitest';
+import { contextSuite } from './contexts/context-suite.ts';
+import type { Measurement } from './suite-options.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+const worst = new Map<string, Measurement>();
+afterAll(() => console.table([...worst.values()]));
+
+await contextSuite({
+  name: 'cpu',
+  createBackend: () => createCpuBackend(),
+  runner: { describe, test },
+  onMeasurement: (measurement) => {
+    const key = measurement.operation + measurement.dtype;
+    if (measurement.share > (worst.get(key)?.share ?? -1)) worst.set(key, measurement);
+  },
+});
