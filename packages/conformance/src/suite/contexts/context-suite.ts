@@ -4,10 +4,14 @@ import { conformanceGroup } from '../conformance-group.ts';
 import type { SuiteOptions } from '../suite-options.ts';
 import { editTests } from './edit-tests.ts';
 import { planTests } from './plan-tests.ts';
+import { randomTests } from './random-tests.ts';
+import { workTests } from './work-tests.ts';
 
 export function contextSuite(options: SuiteOptions): Promise<void> {
   return conformanceGroup(options, 'contexts', (group) => {
     planTests(group);
     editTests(group);
+    workTests(group);
+    randomTests(group);
   });
 }

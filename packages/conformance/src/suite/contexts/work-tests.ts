@@ -1,0 +1,140 @@
+/**
+ * Work is counted, not timed (DESIGN §3): an edit costs its own ids and the seam, a fork and saving cost nothing, a
+ * second prompt its unseen ids, and no mode runs a layer over the context again.
+ */
+
+import {
+  type ContextMode,
+  contextModes,
+  inattentionLayers,
+  type ModelConfig,
+  type WorkCount,
+} from '@inattention/core/math';
+import type { Model, Session } from '@inattention/model';
+import { expectSame, expectThat } from '../assertions.ts';
+import type { Group, Trial } from '../conformance-group.ts';
+import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+
+export function workTests(group: Group): void {
+  group.describe('work', () => {
+    for (const [name, config] of Object.entries(smallConfigs)) {
+      for (const mode of contextModes) {
+        group.test(`${name}: ${mode}`, (trial) => checkWork(trial, config, mode));
+      }
+      group.test(`${name}: a second prompt`, (trial) => checkSecondPrompt(trial, config));
+    }
+  });
+}
+
+/** What `body` added to the model's counts. */
+async function workOf({ contextModel: { work } }: Model, body: () => Promise<unknown>): Promise<WorkCount> {
+  const before = { ...work };
+  await body();
+  return {
+    tableRows: work.tableRows - before.tableRows,
+    projectedPositions: work.projectedPositions - before.projectedPositions,
+    initialStates: work.initialStates - before.initialStates,
+    movedBytes: work.movedBytes - before.movedBytes,
+  };
+}
+
+const nothing: WorkCount = { tableRows: 0, projectedPositions: 0, initialStates: 0, movedBytes: 0 };
+
+function expectWork(got: WorkCount, expected: WorkCount, what: string): void {
+  for (const key of ['tableRows', 'projectedPositions', 'initialStates', 'movedBytes'] as const) {
+    expectSame(got[key], expected[key], `${key}, ${what}`);
+  }
+}
+
+/** N, from which an append, edits, a fork and a save are counted. */
+const length = 600;
+
+async function checkWork({ backend }: Trial, config: ModelConfig, mode: ContextMode): Promise<void> {
+  using model = smallModel(backend, config);
+  const ids = randomIds(length, config.vocabSize, 11);
+  using session = model.createSession({ context: mode });
+  expectWork(await workOf(model, () => session.append(ids)), appendWork(config, mode, ids), 'append');
+  for (const [start, count, inserted] of [
+    [50, 2, 3],
+    [0, 0, 1],
+    [256, 5, 0],
+    [300, 4, 4],
+    [590, 1, 2],
+  ] as const) {
+    await checkEdit(model, session, mode, start, count, randomIds(inserted, config.vocabSize, start));
+  }
+  expectWork(await workOf(model, async () => (await session.fork()).dispose()), nothing, 'fork');
+  expectWork(await workOf(model, () => session.save()), nothing, 'save');
+  const before = session.length;
+  const decoded = await workOf(model, () => session.append([1]));
+  expectSame(decoded.movedBytes, 0, 'bytes moved by an append');
+  expectThat(decoded.initialStates <= 1, `An append of one id computed ${decoded.initialStates} initial states.`);
+  expectSame(session.length, before + 1, 'ids after one more');
+}
+
+/** Every id once: its state, except in `ids`; its rows or projections, where the mode keeps them. */
+function appendWork(config: ModelConfig, mode: ContextMode, ids: readonly number[]): WorkCount {
+  const layers = inattentionLayers(config).length;
+  const rows = new Set(ids).size * config.initialStateWindow * layers;
+  return {
+    tableRows: mode === 'tables' ? rows : 0,
+    projectedPositions: mode === 'kv' ? ids.length * layers : 0,
+    initialStates: mode === 'ids' ? 0 : ids.length,
+    movedBytes: 0,
+  };
+}
+
+async function checkEdit(
+  model: Model,
+  session: Session,
+  mode: ContextMode,
+  start: number,
+  count: number,
+  inserted: number[],
+) {
+  const { initialStateWindow: window, positionEmbeddingType } = model.config;
+  const layers = model.contextModel.inattentionLayers.length;
+  const after = session.length - count + inserted.length;
+  const what = `${count} ids at ${start} by ${inserted.length}`;
+  const work = await workOf(model, () => session.replace(start, count, inserted));
+  const shifts = count !== inserted.length;
+  // The inserted ids and the w−1 after the seam; learned positions change with the place.
+  const seam = Math.min(after, start + inserted.length + window - 1) - start;
+  const altered = positionEmbeddingType === 'learned' && shifts ? after - start : seam;
+  const moved = shifts ? after - start - inserted.length : 0;
+  switch (mode) {
+    case 'kv': // everything from the edit on is projected again
+      expectThat(work.projectedPositions <= (after - start) * layers, `Too many projections: ${what}`);
+      expectThat(work.initialStates <= after - start, `Too many states: ${what}`);
+      break;
+    case 'tables':
+      expectThat(work.tableRows <= new Set(inserted).size * window * layers, `Too many rows: ${what}`);
+      expectSame(work.initialStates, altered, `states, ${what}`);
+      expectSame(work.projectedPositions, 0, `projections, ${what}`);
+      expectSame(work.movedBytes, 8 * moved, `bytes moved, ${what}`);
+      break;
+    case 'states':
+      expectSame(work.initialStates, altered, `states, ${what}`);
+      expectSame(work.projectedPositions, 0, `projections, ${what}`);
+      expectThat(work.movedBytes <= 4 * moved, `${work.movedBytes} bytes moved, ${what}`);
+      break;
+    case 'ids':
+      expectWork(work, { ...nothing, movedBytes: 4 * moved }, what);
+  }
+}
+
+async function checkSecondPrompt({ backend }: Trial, config: ModelConfig): Promise<void> {
+  using model = smallModel(backend, config);
+  const layers = model.contextModel.inattentionLayers.length;
+  const seen = randomIds(300, config.vocabSize - 10, 12);
+  const unseen = [config.vocabSize - 1, config.vocabSize - 2];
+  const first = model.createSession({ context: 'tables' });
+  await first.append(seen);
+  first.dispose(); // the table is the model's
+  using second = model.createSession({ context: 'tables' });
+  const prompt = [...seen.slice(0, 50), ...unseen, ...seen.slice(70, 90), ...unseen];
+  const work = await workOf(model, () => second.append(prompt));
+  expectSame(work.tableRows, unseen.length * config.initialStateWindow * layers, 'table rows of a second prompt');
+  expectSame(work.initialStates, prompt.length, 'states of a second prompt (one 1/rms each)');
+  expectSame(work.projectedPositions, 0, 'projections of a second prompt');
+}
