@@ -22,7 +22,7 @@ export interface BackendInfo {
 export interface Capabilities {
   /** dtypes of matmul's `b` and gatherRows' tables; always includes f32. */
   readonly weightDTypes: readonly DType[];
-  /** dtypes of ContextView rows; always includes f32. */
+  /** dtypes of ContextView rows, which gatherRows takes too; always includes f32. */
   readonly contextDTypes: readonly DType[];
   /** Largest single buffer, bytes. */
   readonly maxBufferBytes: number;
@@ -58,7 +58,7 @@ export interface Backend {
   sync(): Promise<void>;
   /** Gives pooled memory back to the device where that is possible. */
   trim(): void;
-  /** Frees everything. Later calls throw DisposedError. */
+  /** Frees everything. Later calls throw DisposedError, except `free`, which has nothing left to do. */
   dispose(): void;
   [Symbol.dispose](): void;
 }

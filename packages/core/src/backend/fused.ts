@@ -76,7 +76,8 @@ export interface AttendArguments {
 
 /**
  * Gradients of `attend` over dense keys and values (entry i at position firstPosition + i), recomputed from
- * logSumExp = max + log(sum). gradQueries is written; gradKeys and gradValues are added to.
+ * logSumExp = max + log(sum), the lowest f32 for a query that sees nothing. gradQueries is written; gradKeys and
+ * gradValues are added to.
  */
 export interface AttendBackwardArguments {
   readonly queries: TensorView;

@@ -66,7 +66,7 @@ export interface MatmulArguments {
  * With `accumulate` the row is added to out[i].
  */
 export interface GatherRowsArguments {
-  /** Each [rowsPerPage (the last may be shorter), width]; f32 or a dtype in `capabilities.weightDTypes`. */
+  /** Each [rowsPerPage (the last may be shorter), width]; f32, or a dtype in `weightDTypes` or `contextDTypes`. */
   readonly pages: readonly TensorView[];
   readonly rowsPerPage: number;
   /** i32 [n]. */

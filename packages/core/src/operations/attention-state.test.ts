@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Device, onDevice } from '../../test/device.ts';
 import { expectClose } from '../../test/expect-close.ts';
@@ -98,4 +99,53 @@ it('refuses no parts and parts of other queries', () => {
   expect(() => operations.mergeAttention([])).toThrow(InvalidArgumentError);
   expect(() => operations.mergeAttention([state(2, 2, 4), state(2, 2, 3)])).toThrow(ShapeError);
   expect(() => operations.logSumExp({ ...state(2, 2, 4), sum: operations.zeros([2]) })).toThrow(/logSumExp: the sum/);
+});
+
+it('merges whatever the shapes, the positions and the cuts', async () => {
+  const shapes = fc.record({
+    seed: fc.integer(),
+    queries: fc.integer({ min: 1, max: 4 }),
+    kvHeads: fc.integer({ min: 1, max: 3 }),
+    group: fc.integer({ min: 1, max: 3 }),
+    headDim: fc.integer({ min: 1, max: 5 }),
+    length: fc.integer({ min: 1, max: 40 }),
+    firstPosition: fc.integer({ min: 0, max: 9 }),
+    cuts: fc.array(fc.nat({ max: 40 }), { maxLength: 4 }),
+    sloped: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(shapes, async ({ seed, queries: count, kvHeads: groups, group, headDim: size, ...rest }) => {
+      const own = seededRandom(seed);
+      const allHeads = groups * group;
+      const data = {
+        queries: own.normals(count * allHeads * size, 2),
+        keys: own.normals(rest.length * groups * size),
+        values: own.normals(rest.length * groups * size),
+        positions: own.integers(count, 0, rest.firstPosition + rest.length + 3),
+        slopes: rest.sloped ? own.normals(allHeads).map(Math.abs) : null,
+        ...{ heads: allHeads, kvHeads: groups, headDim: size, firstPosition: rest.firstPosition, scale: 0.7 },
+      };
+      const edges = [0, ...rest.cuts.map((cut) => Math.min(cut, rest.length)).sort((a, b) => a - b), rest.length];
+      const results = await onDevice((device) => {
+        const shape = [rest.length, groups, size];
+        const view = denseContext(
+          device.tensor(data.keys, shape),
+          device.tensor(data.values, shape),
+          rest.firstPosition,
+        );
+        const input = device.tensor(data.queries, [count, allHeads, size]);
+        const slopes = data.slopes && device.tensor(data.slopes, [allHeads]);
+        const states = edges.slice(1).map((to, i) => {
+          const range = { from: edges[i] as number, to };
+          return device.operations.attend(input, device.index(data.positions), view, { scale: 0.7, slopes, ...range });
+        });
+        return Object.values(device.operations.mergeAttention(states));
+      });
+      const { out, max, sum } = referenceAttention(data);
+      for (const [i, expected] of [out, max, sum].entries()) {
+        expectClose(results[i] as Float32Array, expected, { relative: 4e-6 });
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
