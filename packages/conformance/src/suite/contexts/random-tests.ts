@@ -11,17 +11,17 @@ import type { Group, Trial } from '../conformance-group.ts';
 import { smallConfigs, smallModel } from '../small-models.ts';
 import { expectFresh, plannedRow } from './session-checks.ts';
 
-/** One thing done to a session; places are shares of its length. */
+/** One thing done to a session; places are in thousandths of its length, counts end where it does. */
 type Action =
   | { readonly kind: 'append'; readonly ids: number[] }
   | { readonly kind: 'insert'; readonly at: number; readonly ids: number[] }
-  | { readonly kind: 'remove'; readonly at: number; readonly share: number }
-  | { readonly kind: 'replace'; readonly at: number; readonly share: number; readonly ids: number[] }
+  | { readonly kind: 'remove'; readonly at: number; readonly count: number }
+  | { readonly kind: 'replace'; readonly at: number; readonly count: number; readonly ids: number[] }
   | { readonly kind: 'fork'; readonly keepFork: boolean }
   | { readonly kind: 'cancel'; readonly ids: number[] }
   | { readonly kind: 'read' };
 
-const runs = 12;
+const runs = 30;
 
 export function randomTests(group: Group, seed = 20_240_601): void {
   group.describe(`random sequences, seed ${seed}`, () => {
@@ -41,18 +41,19 @@ function idsOf(vocabSize: number): fc.Arbitrary<number[]> {
 
 function actions(vocabSize: number): fc.Arbitrary<Action[]> {
   const ids = idsOf(vocabSize);
-  const at = fc.double({ min: 0, max: 1, noNaN: true });
+  const at = fc.integer({ min: 0, max: 1000 });
+  const count = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 400 }));
   return fc.array(
     fc.oneof(
       fc.record({ kind: fc.constant('append' as const), ids }),
       fc.record({ kind: fc.constant('insert' as const), at, ids }),
-      fc.record({ kind: fc.constant('remove' as const), at, share: at }),
-      fc.record({ kind: fc.constant('replace' as const), at, share: at, ids }),
+      fc.record({ kind: fc.constant('remove' as const), at, count }),
+      fc.record({ kind: fc.constant('replace' as const), at, count, ids }),
       fc.record({ kind: fc.constant('fork' as const), keepFork: fc.boolean() }),
       fc.record({ kind: fc.constant('cancel' as const), ids }),
       fc.record({ kind: fc.constant('read' as const) }),
     ),
-    { minLength: 1, maxLength: 7 },
+    { minLength: 1, maxLength: 10, size: 'max' },
   );
 }
 
@@ -98,8 +99,8 @@ async function perform(
   action: Exclude<Action, { kind: 'fork' }>,
   limit: number,
 ): Promise<number[]> {
-  const start = 'at' in action ? Math.floor(action.at * ids.length) : ids.length;
-  const count = 'share' in action ? Math.floor(action.share * (ids.length - start)) : 0;
+  const start = 'at' in action ? Math.floor((action.at * ids.length) / 1000) : ids.length;
+  const count = 'count' in action ? Math.min(action.count, ids.length - start) : 0;
   const inserted = 'ids' in action ? action.ids.slice(0, limit - ids.length + count) : [];
   switch (action.kind) {
     case 'read':
