@@ -12,10 +12,10 @@ import type { SavedSession } from '../saved-session.ts';
 import type { Content } from '../session.ts';
 import type { RunOptions } from '../session-decoder.ts';
 import {
-  type CallOptions,
   type ModelDescription,
   type ModelHost,
   type ModelLocation,
+  type OnProgress,
   type Outcome,
   type RemoteGenerateOptions,
   type SessionState,
@@ -40,11 +40,14 @@ class Connection {
     return { call, end: () => signal?.removeEventListener('abort', abort) };
   }
 
-  async cancellable<T>(options: RunOptions, work: (options: CallOptions) => Promise<Outcome<T>>): Promise<T> {
+  async cancellable<T>(
+    options: RunOptions,
+    work: (call: number, onProgress: OnProgress) => Promise<Outcome<T>>,
+  ): Promise<T> {
     const { call, end } = this.begin(options.signal);
     try {
       const { onProgress } = options;
-      return unwrap(await work(onProgress === undefined ? { call } : { call, onProgress: proxy(onProgress) }));
+      return unwrap(await work(call, onProgress && proxy(onProgress)));
     } finally {
       end();
     }
@@ -61,7 +64,9 @@ export class WorkerModels {
   /** Loads a model in the worker. */
   async load(location: ModelLocation, options: RunOptions = {}): Promise<WorkerModel> {
     const { host } = this.#connection;
-    const description = await this.#connection.cancellable(options, (call) => host.loadModel(location, call));
+    const description = await this.#connection.cancellable(options, (call, onProgress) =>
+      host.loadModel(location, call, onProgress),
+    );
     return new WorkerModel(this.#connection, description);
   }
 
@@ -100,7 +105,9 @@ export class WorkerModel {
   async restoreSession(saved: SavedSession, options: RunOptions = {}): Promise<WorkerSession> {
     const { host } = this.#connection;
     const { handle } = this.description;
-    const state = await this.#connection.cancellable(options, (call) => host.restoreSession(handle, saved, call));
+    const state = await this.#connection.cancellable(options, (call, onProgress) =>
+      host.restoreSession(handle, saved, call, onProgress),
+    );
     return new WorkerSession(this.#connection, state);
   }
 
@@ -144,8 +151,8 @@ export class WorkerSession {
 
   async append(content: Content, options: RunOptions = {}): Promise<void> {
     const { host } = this.#connection;
-    this.#state = await this.#connection.cancellable(options, (call) =>
-      host.append(this.#state.handle, portable(content), call),
+    this.#state = await this.#connection.cancellable(options, (call, onProgress) =>
+      host.append(this.#state.handle, portable(content), call, onProgress),
     );
   }
 
@@ -177,8 +184,8 @@ export class WorkerSession {
 
   logitsAt(positions: readonly number[] | Int32Array, options: RunOptions = {}): Promise<Float32Array[]> {
     const { host } = this.#connection;
-    return this.#connection.cancellable(options, (call) =>
-      host.logitsAt(this.#state.handle, Int32Array.from(positions), call),
+    return this.#connection.cancellable(options, (call, onProgress) =>
+      host.logitsAt(this.#state.handle, Int32Array.from(positions), call, onProgress),
     );
   }
 

@@ -40,12 +40,8 @@ export interface SessionState {
   readonly hostBytes: number;
 }
 
-/** Options of a call that can be cancelled by its number and reports progress. */
-export interface CallOptions {
-  /** Names the call for `abort`. */
-  readonly call: number;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
+/** Told of progress; an argument of its own, since comlink proxies functions only there. */
+export type OnProgress = ((progress: Progress) => void) | undefined;
 
 export type RemoteGenerateOptions = SamplingOptions & {
   readonly maxTokens?: number;
@@ -53,15 +49,25 @@ export type RemoteGenerateOptions = SamplingOptions & {
   readonly stopTokens?: readonly number[];
 };
 
-/** The worker's side, as comlink exposes it. Every method resolves to an `Outcome`, so that errors arrive whole. */
+/** The worker's side: `call` numbers a call for `abort`. As comlink exposes it. Every method resolves to an `Outcome`, so that errors arrive whole. */
 export interface ModelHost {
   abort(call: number): void;
-  loadModel(location: ModelLocation, options: CallOptions): Promise<Outcome<ModelDescription>>;
+  loadModel(location: ModelLocation, call: number, onProgress: OnProgress): Promise<Outcome<ModelDescription>>;
   encode(model: number, text: string): Promise<Outcome<Int32Array>>;
   decode(model: number, ids: Int32Array): Promise<Outcome<string>>;
   createSession(model: number, options: SessionOptions): Promise<Outcome<SessionState>>;
-  restoreSession(model: number, saved: SavedSession, options: CallOptions): Promise<Outcome<SessionState>>;
-  append(session: number, content: string | Int32Array, options: CallOptions): Promise<Outcome<SessionState>>;
+  restoreSession(
+    model: number,
+    saved: SavedSession,
+    call: number,
+    onProgress: OnProgress,
+  ): Promise<Outcome<SessionState>>;
+  append(
+    session: number,
+    content: string | Int32Array,
+    call: number,
+    onProgress: OnProgress,
+  ): Promise<Outcome<SessionState>>;
   replace(
     session: number,
     position: number,
@@ -70,7 +76,12 @@ export interface ModelHost {
   ): Promise<Outcome<SessionState>>;
   fork(session: number): Promise<Outcome<SessionState>>;
   save(session: number): Promise<Outcome<SavedSession>>;
-  logitsAt(session: number, positions: Int32Array, options: CallOptions): Promise<Outcome<Float32Array[]>>;
+  logitsAt(
+    session: number,
+    positions: Int32Array,
+    call: number,
+    onProgress: OnProgress,
+  ): Promise<Outcome<Float32Array[]>>;
   attentionWeights(session: number, layer: number, position: number): Promise<Outcome<Float32Array[]>>;
   startGeneration(session: number, options: RemoteGenerateOptions, call: number): Promise<Outcome<number>>;
   /** The next token with the session's state after it; null at the end. */

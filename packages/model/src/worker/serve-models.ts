@@ -15,10 +15,10 @@ import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { RunOptions } from '../session-decoder.ts';
 import {
-  type CallOptions,
   type ModelDescription,
   type ModelHost,
   type ModelLocation,
+  type OnProgress,
   outcomeOf,
   type SessionState,
 } from './protocol.ts';
@@ -69,7 +69,8 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
   let chosen: Promise<{ backend: Backend; reason: string }> | null = null;
 
   const cancellable = async <T>(
-    { call, onProgress }: CallOptions,
+    call: number,
+    onProgress: OnProgress,
     work: (options: RunOptions) => Promise<T>,
   ): Promise<T> => {
     const controller = new AbortController();
@@ -87,9 +88,9 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
 
   const host: ModelHost = {
     abort: (call) => calls.get(call)?.abort(),
-    loadModel: (location, options) =>
+    loadModel: (location, call, onProgress) =>
       outcomeOf(() =>
-        cancellable(options, async (run): Promise<ModelDescription> => {
+        cancellable(call, onProgress, async (run): Promise<ModelDescription> => {
           chosen ??= selectBackend(candidates);
           const { backend, reason } = await chosen.catch((error: unknown) => {
             chosen = null;
@@ -113,13 +114,15 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
     encode: (model, text) => outcomeOf(() => models.get(model).encode(text)),
     decode: (model, ids) => outcomeOf(() => models.get(model).decode(ids)),
     createSession: (model, options) => outcomeOf(() => stateOf(sessions.add(models.get(model).createSession(options)))),
-    restoreSession: (model, saved, options) =>
+    restoreSession: (model, saved, call, onProgress) =>
       outcomeOf(() =>
-        cancellable(options, async (run) => stateOf(sessions.add(await models.get(model).restoreSession(saved, run)))),
+        cancellable(call, onProgress, async (run) =>
+          stateOf(sessions.add(await models.get(model).restoreSession(saved, run))),
+        ),
       ),
-    append: (session, content, options) =>
+    append: (session, content, call, onProgress) =>
       outcomeOf(() =>
-        cancellable(options, async (run) => {
+        cancellable(call, onProgress, async (run) => {
           await sessions.get(session).append(content, run);
           return stateOf(session);
         }),
@@ -131,8 +134,8 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
       }),
     fork: (session) => outcomeOf(async () => stateOf(sessions.add(await sessions.get(session).fork()))),
     save: (session) => outcomeOf(() => sessions.get(session).save()),
-    logitsAt: (session, positions, options) =>
-      outcomeOf(() => cancellable(options, (run) => sessions.get(session).logitsAt(positions, run))),
+    logitsAt: (session, positions, call, onProgress) =>
+      outcomeOf(() => cancellable(call, onProgress, (run) => sessions.get(session).logitsAt(positions, run))),
     attentionWeights: (session, layer, position) =>
       outcomeOf(() => sessions.get(session).attentionWeights(layer, position)),
     startGeneration: (session, options, call) =>

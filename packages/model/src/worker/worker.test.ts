@@ -1,0 +1,88 @@
+import { createRequire } from 'node:module';
+import { MessageChannel } from 'node:worker_threads';
+import { createCpuBackend } from '@inattention/cpu';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeModel, modelFiles } from '../../test/small-model.ts';
+import { generate } from '../generation/generate.ts';
+import { connectModels, type WorkerModels } from './connect-models.ts';
+import { serveModels } from './serve-models.ts';
+
+const nodeEndpoint = createRequire(import.meta.url)('comlink/dist/umd/node-adapter.js') as (port: unknown) => never;
+
+/** Both sides in one process, over a real message channel: everything is cloned on its way. */
+let channel: MessageChannel;
+let models: WorkerModels;
+
+beforeEach(() => {
+  channel = new MessageChannel();
+  serveModels({
+    candidates: [{ name: 'cpu', create: () => createCpuBackend() }],
+    endpoint: nodeEndpoint(channel.port1),
+  });
+  models = connectModels(nodeEndpoint(channel.port2));
+});
+
+afterEach(() => {
+  channel.port1.close();
+  channel.port2.close();
+});
+
+describe('models in a worker', () => {
+  test('load, append, edit, fork, save and generate as in the page itself', async () => {
+    const progress: number[] = [];
+    const model = await models.load({ bytes: modelFiles() }, { onProgress: ({ done }) => progress.push(done) });
+    expect(model.description).toMatchObject({ backend: 'cpu', tokenizerName: 'UTF-8 bytes' });
+    expect(await model.decode(await model.encode('Ahab'))).toBe('Ahab');
+    const session = await model.createSession({ context: 'tables' });
+    await session.append('Call me Ishmael.');
+    await session.replace(8, 7, 'Ahab');
+    expect(session.length).toBe(13);
+    const fork = await session.fork();
+    await fork.append('!');
+    expect([session.length, fork.length]).toEqual([13, 14]);
+    const remote: number[] = [];
+    for await (const { token } of session.generate({ maxTokens: 6 })) remote.push(token);
+    expect(session.length).toBe(19);
+
+    const local = await makeModel();
+    const own = local.model.createSession({ context: 'tables' });
+    await own.append('Call me Ahab.');
+    const expected: number[] = [];
+    for await (const { token } of generate(own, { maxTokens: 6 })) expected.push(token);
+    expect(remote).toEqual(expected);
+    expect(session.contextBytes).toBe(own.contextBytes);
+    const weights = await session.attentionWeights(1);
+    expect(weights[0]?.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 4);
+    const restored = await model.restoreSession(await session.save());
+    expect(restored.length).toBe(19);
+    expect(progress.length).toBeGreaterThan(0);
+    await model.dispose();
+    local.model.dispose();
+  });
+
+  test('errors arrive whole', async () => {
+    const model = await models.load({ bytes: modelFiles() });
+    const session = await model.createSession();
+    await expect(session.append([1, 2.5])).rejects.toMatchObject({ code: 'TOKEN_OUT_OF_RANGE', got: '-1' });
+    await expect(session.logitsAt([0])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      fix: 'append a prompt first',
+    });
+    await expect(models.load({ bytes: new Map() })).rejects.toMatchObject({ code: 'INVALID_FILE' });
+    await model.dispose();
+    await expect(session.nextLogits()).rejects.toMatchObject({ code: 'DISPOSED' });
+  });
+
+  test('an abort signal reaches the worker', async () => {
+    const model = await models.load({ bytes: modelFiles() });
+    const session = await model.createSession({ context: 'kv' });
+    const controller = new AbortController();
+    const ids = Array.from({ length: 100_000 }, (_, i) => i % 256);
+    const options = { signal: controller.signal, onProgress: () => controller.abort() };
+    await expect(session.append(ids, options)).rejects.toMatchObject({ code: 'ABORTED', name: 'AbortError' });
+    await session.append('still here');
+    expect(session.length).toBe(10);
+    await expect(session.append('x', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
+    await model.dispose();
+  });
+});
