@@ -56,17 +56,17 @@ export function createModel(config: ModelConfig, backend: Backend, options: Crea
     for (const { name, shape, data } of randomWeights(config, options)) {
       tensors.set(name, Tensor.from(backend, data, shape, 'weights'));
     }
+    return new Model({
+      backend,
+      operations: new EagerOperations(backend),
+      config,
+      weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
+      tokenizer: options.tokenizer ?? null,
+      fingerprint: `random-${options.seed ?? 0}`,
+      ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
+    });
   } catch (error) {
     for (const tensor of tensors.values()) tensor.dispose();
     throw error;
   }
-  return new Model({
-    backend,
-    operations: new EagerOperations(backend),
-    config,
-    weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
-    tokenizer: options.tokenizer ?? null,
-    fingerprint: `random-${options.seed ?? 0}`,
-    ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
-  });
 }

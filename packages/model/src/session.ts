@@ -163,7 +163,7 @@ export class Session {
     targets: readonly number[] | Int32Array,
     options: RunOptions = {},
   ): Promise<Float64Array> {
-    return this.#enqueue(() => this.#lossAt(Int32Array.from(positions), Int32Array.from(targets), options));
+    return this.#enqueue(() => this.#lossAt([...positions], [...targets], options));
   }
 
   /** Attention weights of the query at `position` in one layer: one Float32Array [N] per head. */
@@ -262,20 +262,20 @@ export class Session {
     return rows;
   }
 
-  async #lossAt(positions: Int32Array, targets: Int32Array, options: RunOptions): Promise<Float64Array> {
-    this.#checkPositions([...positions]);
+  async #lossAt(positions: number[], targets: number[], options: RunOptions): Promise<Float64Array> {
+    this.#checkPositions(positions);
     if (positions.length !== targets.length) {
       throw new InvalidArgumentError({
         what: 'Losses need one target per position.',
         got: `${positions.length} positions and ${targets.length} targets`,
       });
     }
-    this.model.checkIds(targets);
+    const ids = this.model.checkIds(targets);
     await this.#prepare(options);
     const losses = new Float64Array(positions.length);
-    await this.#eachBlock([...positions], options, async (logits, start) => {
+    await this.#eachBlock(positions, options, async (logits, start) => {
       const { operations } = this.model;
-      using wanted = new IndexTensor(this.model.backend, targets.slice(start, start + (logits.shape[0] as number)));
+      using wanted = new IndexTensor(this.model.backend, ids.slice(start, start + (logits.shape[0] as number)));
       using nll = operations.crossEntropy(logits, wanted);
       losses.set(await nll.readFloat32(), start);
     });

@@ -46,12 +46,14 @@ export function ropeAnglesBytes(headDim: number): number {
 export function createRopeAngles(backend: Backend, headDim: number, theta: number): OwnedRopeAngles {
   const shape = (entries: number) => [entries, headDim / 2, 2];
   const fine = Tensor.from(backend, angleTable(fineLength, 1, headDim, theta), shape(fineLength), 'weights');
-  const coarse = Tensor.from(
-    backend,
-    angleTable(coarseLength, fineLength, headDim, theta),
-    shape(coarseLength),
-    'weights',
-  );
+  let coarse: Tensor;
+  try {
+    const data = angleTable(coarseLength, fineLength, headDim, theta);
+    coarse = Tensor.from(backend, data, shape(coarseLength), 'weights');
+  } catch (error) {
+    fine.dispose();
+    throw error;
+  }
   return {
     fineLength,
     fine,
