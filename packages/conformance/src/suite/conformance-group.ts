@@ -22,6 +22,8 @@ export interface Expectation {
 export interface Trial {
   /** A fresh backend, disposed of after the test; the test frees what it takes. */
   readonly backend: Backend;
+  /** A backend of its own for a test that needs two, or disposes of one. The test disposes of it. */
+  createBackend(): Promise<Backend>;
   /** Throws ConformanceError unless all numbers are within tolerance. */
   expectClose(got: ArrayLike<number>, expected: ArrayLike<number>, expectation: Expectation): void;
 }
@@ -117,9 +119,10 @@ async function expectException({ test, reason }: SuiteException, run: () => Prom
   throw new ConformanceError(`"${test}" passes: remove its exception, which says "${reason}".`);
 }
 
-function makeTrial(backend: Backend, { onMeasurement }: SuiteOptions): Trial {
+function makeTrial(backend: Backend, { createBackend, onMeasurement }: SuiteOptions): Trial {
   return {
     backend,
+    createBackend,
     expectClose(got, expected, { operation, dtype = 'f32', tolerance, what }) {
       const allowed = tolerance ?? toleranceFor(operation, dtype, backend.name);
       const comparison = compareArrays(got, expected, allowed);

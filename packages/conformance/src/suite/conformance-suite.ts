@@ -8,6 +8,7 @@
 
 import { attentionSuite } from './attention/attention-suite.ts';
 import { contextSuite } from './contexts/context-suite.ts';
+import { errorSuite } from './errors/error-suite.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
 import { modelSuite } from './models/model-suite.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
@@ -20,6 +21,7 @@ export const conformanceGroups = {
   attention: attentionSuite,
   models: modelSuite,
   contexts: contextSuite,
+  errors: errorSuite,
 } as const satisfies Readonly<Record<string, (options: SuiteOptions) => Promise<void>>>;
 
 /** Registers every group. */
