@@ -25,8 +25,12 @@ export class Random {
 
   /** Continues where `state` was taken. */
   static fromState(state: readonly number[]): Random {
-    if (state.length !== 4 || !state.every((word) => word === (word | 0))) {
-      throw new InvalidArgumentError({ what: 'A random state is four 32-bit integers.', got: `[${state.join(', ')}]` });
+    const words = state.length === 4 && state.every((word) => word === (word | 0));
+    if (!words || state.every((word) => word === 0)) {
+      throw new InvalidArgumentError({
+        what: 'A random state is four 32-bit integers, not all 0.',
+        got: `[${state.join(', ')}]`,
+      });
     }
     return new Random(xoroshiro128plusFromState(state));
   }

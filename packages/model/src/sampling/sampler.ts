@@ -35,24 +35,15 @@ export interface SamplerState {
   readonly random: readonly number[];
 }
 
-const defaults: Required<SamplingOptions> = {
-  temperature: 0,
-  topK: Number.MAX_SAFE_INTEGER,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  repetitionWindow: 256,
-  seed: 0,
-};
-
 export class Sampler {
   readonly options: Required<SamplingOptions>;
   readonly #random: Random;
 
   constructor(options: SamplingOptions = {}, state?: readonly number[]) {
-    this.options = { ...defaults, ...options };
+    this.options = ownOptions(options);
     checkOptions(this.options);
-    this.#random = state === undefined ? Random.seeded(this.options.seed) : Random.fromState(state);
+    const seeded = Random.seeded(this.options.seed);
+    this.#random = state === undefined ? seeded : Random.fromState(state);
   }
 
   static restore(state: SamplerState): Sampler {
@@ -72,8 +63,8 @@ export class Sampler {
     const penalised = this.#penalise(logits, recent);
     if (this.options.temperature === 0) return likeliest(penalised);
     const candidates = this.#candidates(penalised);
-    let remaining = this.#random.uniform() * candidates.reduce((sum, { weight }) => sum + weight, 0);
-    const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
+    const total = totalWeight(candidates);
+    let remaining = this.#random.uniform() * total;
     for (const { token, weight } of candidates) {
       remaining -= weight;
       if (remaining < 0) return { token, logProbability: Math.log(weight / total) };
@@ -93,31 +84,41 @@ export class Sampler {
     return result;
   }
 
-  /** The tokens that may be drawn, likeliest first, with weights relative to the likeliest. */
+  /** The tokens that may be drawn, with weights relative to the likeliest. */
   #candidates(logits: Float32Array): Candidate[] {
     const { temperature, topK, topP, minP } = this.options;
     const best = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
     const weights = Float64Array.from(logits, (logit) => Math.exp((logit - best) / temperature));
     let candidates: Candidate[] = [];
     weights.forEach((weight, token) => {
-      if (weight >= minP && weight > 0) candidates.push({ token, weight });
+      if (weight > 0) candidates.push({ token, weight });
     });
-    if (topK >= candidates.length && topP >= 1) return candidates;
-    candidates.sort((a, b) => b.weight - a.weight || a.token - b.token);
-    candidates = candidates.slice(0, topK);
-    const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
-    let reached = 0;
-    const kept = candidates.findIndex(({ weight }) => {
-      reached += weight;
-      return reached >= topP * total;
-    });
-    return kept === -1 ? candidates : candidates.slice(0, kept + 1);
+    if (topK < candidates.length || topP < 1) {
+      candidates.sort((a, b) => b.weight - a.weight || a.token - b.token);
+      candidates = nucleus(candidates.slice(0, topK), topP);
+    }
+    return minP > 0 ? candidates.filter(({ weight }) => weight >= minP) : candidates;
   }
 }
 
 interface Candidate {
   readonly token: number;
   readonly weight: number;
+}
+
+/** The first candidates whose weights reach the fraction `topP` of all; candidates are in descending order. */
+function nucleus(candidates: Candidate[], topP: number): Candidate[] {
+  const wanted = topP * totalWeight(candidates);
+  let reached = 0;
+  const last = candidates.findIndex(({ weight }) => {
+    reached += weight;
+    return reached >= wanted;
+  });
+  return last === -1 ? candidates : candidates.slice(0, last + 1);
+}
+
+function totalWeight(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, { weight }) => sum + weight, 0);
 }
 
 function likeliest(logits: Float32Array): Sample {
@@ -128,6 +129,19 @@ function likeliest(logits: Float32Array): Sample {
   const best = logits[token] as number;
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - best), 0);
   return { token, logProbability: -Math.log(total) };
+}
+
+/** The sampling options alone of what may be wider (GenerateOptions), with defaults for those left out. */
+function ownOptions({
+  temperature = 0,
+  topK = Number.MAX_SAFE_INTEGER,
+  topP = 1,
+  minP = 0,
+  repetitionPenalty = 1,
+  repetitionWindow = 256,
+  seed = 0,
+}: SamplingOptions): Required<SamplingOptions> {
+  return { temperature, topK, topP, minP, repetitionPenalty, repetitionWindow, seed };
 }
 
 function checkOptions(options: Required<SamplingOptions>): void {
