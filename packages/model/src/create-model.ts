@@ -6,7 +6,7 @@
 
 import { type Backend, EagerOperations, type Shape, sizeOf, Tensor } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
-import { expectedTensors, type Tokenizer } from '@inattention/formats';
+import { expectedTensors, Fingerprint, serializeConfig, type Tokenizer } from '@inattention/formats';
 import { collectWeights } from './decoder-weights.ts';
 import { Model } from './model.ts';
 import { Random } from './sampling/random.ts';
@@ -62,11 +62,20 @@ export function createModel(config: ModelConfig, backend: Backend, options: Crea
       config,
       weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
       tokenizer: options.tokenizer ?? null,
-      fingerprint: `random-${options.seed ?? 0}`,
+      fingerprint: fingerprintOf(config, options),
       ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
     });
   } catch (error) {
     for (const tensor of tensors.values()) tensor.dispose();
     throw error;
   }
+}
+
+/** Equal for equal weights: everything that `randomWeights` depends on. */
+function fingerprintOf(
+  config: ModelConfig,
+  { seed = 0, deviation = 0.02, windowDeviation = 0 }: CreateOptions,
+): string {
+  const text = JSON.stringify([serializeConfig(config), seed, deviation, windowDeviation]);
+  return `random-${new Fingerprint().addText(text)}`;
 }

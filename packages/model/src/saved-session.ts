@@ -6,9 +6,9 @@
  * little endian).
  */
 
-import { InvalidFileError } from '@inattention/core';
+import { InAttentionError, InvalidFileError } from '@inattention/core';
 import { type ContextDType, type ContextMode, contextModes } from '@inattention/core/math';
-import type { SamplerState } from './sampling/sampler.ts';
+import { Sampler, type SamplerState } from './sampling/sampler.ts';
 
 export interface SavedSession {
   readonly version: 1;
@@ -80,7 +80,7 @@ function parseHeader(bytes: Uint8Array): Header | null {
   if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) return null;
   const fields = { version: 1, model, tokenizer, mode: knownMode, dtype, count } as const;
   if (sampler === undefined) return fields;
-  return isSamplerState(sampler) ? { ...fields, sampler } : null;
+  return isSamplerState(sampler) && canRestore(sampler) ? { ...fields, sampler } : null;
 }
 
 function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
@@ -105,4 +105,15 @@ function isSamplerState(value: unknown): value is SamplerState {
     numbers.size === optionNames.length &&
     optionNames.every((name) => Number.isFinite(numbers.get(name)))
   );
+}
+
+/** Whether a sampler can go on from `state`: its options are in range, its random state is one. */
+function canRestore(state: SamplerState): boolean {
+  try {
+    Sampler.restore(state);
+    return true;
+  } catch (error) {
+    if (InAttentionError.isInstance(error)) return false;
+    throw error;
+  }
 }
