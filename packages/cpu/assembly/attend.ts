@@ -21,7 +21,7 @@ import {
   readsInPlace,
   rowAddress,
 } from './context-block';
-import { exp1, exp4, max4, sum4 } from './vector';
+import { exp1, exp4, max4, setRow, sum4 } from './vector';
 
 const tileQueries: i32 = 32;
 const lowest: f32 = -3.4028234663852886e38;
@@ -175,7 +175,7 @@ function attendTile(
 
 @inline
 function padQuery(query: usize, source: usize, headDim: i32, padded: i32): void {
-  memory.copy(query, source, (<usize>headDim) << 2);
+  setRow(query, source, false, headDim);
   for (let c = headDim; c < padded; c += 1) store<f32>(query + ((<usize>c) << 2), 0);
 }
 

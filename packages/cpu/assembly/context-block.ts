@@ -7,7 +7,7 @@
  */
 
 import { anglesAt, rotate } from './angles';
-import { addRow, scaleInto } from './vector';
+import { addRow, scaleInto, setRow } from './vector';
 
 @inline
 export const blockEntries: i32 = 64;
@@ -129,19 +129,14 @@ export function expandBlock(
   for (let i = 0; i < count; i += 1) {
     const entry = start + i;
     const target = out + <usize>i * stride;
-    let first = true;
     for (let j = 0; j < window; j += 1) {
       const at = places + ((<usize>(i * window + j)) << 3);
       const row = load<i32>(at, 4);
-      if (row < 0) continue;
+      if (row < 0) break;
       const page = <usize>load<u32>(pages + ((<usize>load<i32>(at)) << 2));
       const source = page + <usize>row * rowBytes + headBytes;
-      if (first && !half) memory.copy(target, source, (<usize>headDim) << 2);
-      else {
-        if (first) memory.fill(target, 0, (<usize>headDim) << 2);
-        addRow(target, source, half, headDim);
-      }
-      first = false;
+      if (j == 0) setRow(target, source, half, headDim);
+      else addRow(target, source, half, headDim);
     }
     if (positionPages != 0) {
       const row = rowAddress(positionPages, positionRowsPerPage, entry, rowBytes, headBytes);

@@ -141,7 +141,22 @@ export function toHalf(value: f32): u16 {
   return sign | <u16>((magnitude - 0x38000000 + 0xfff + odd) >>> 13);
 }
 
-/** Adds (or, first, writes) `factor` · row to out, from f32 or f16 storage. */
+/** Writes a row to out, from f32 or f16 storage. (memory.copy is a call into the engine: too slow for short rows.) */
+@inline
+export function setRow(out: usize, row: usize, half: bool, length: i32): void {
+  let i = 0;
+  if (half) {
+    for (; i + 4 <= length; i += 4) {
+      v128.store(out + ((<usize>i) << 2), halves4(v128.load_ext<u16>(row + ((<usize>i) << 1))));
+    }
+    for (; i < length; i += 1) store<f32>(out + ((<usize>i) << 2), loadHalf(row + ((<usize>i) << 1)));
+    return;
+  }
+  for (; i + 4 <= length; i += 4) v128.store(out + ((<usize>i) << 2), v128.load(row + ((<usize>i) << 2)));
+  for (; i < length; i += 1) store<f32>(out + ((<usize>i) << 2), load<f32>(row + ((<usize>i) << 2)));
+}
+
+/** Adds a row to out, from f32 or f16 storage. */
 @inline
 export function addRow(out: usize, row: usize, half: bool, length: i32): void {
   if (!half) {

@@ -117,9 +117,15 @@ export class Session {
     return this.#enqueue(async () => {
       const ids = this.#ids(content);
       await this.#admit(this.length - count + ids.length);
-      this.#context.replace(position, count, ids);
+      const edit = this.#context.prepare(position, count, ids);
+      try {
+        await this.model.backend.sync();
+      } catch (error) {
+        edit.rollback();
+        throw error;
+      }
+      edit.commit();
       this.#decoder.reset();
-      await this.model.backend.sync();
     });
   }
 

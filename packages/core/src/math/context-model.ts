@@ -10,7 +10,7 @@ import { Tensor } from '../tensor/tensor.ts';
 import { alibiSlopes } from './alibi.ts';
 import type { ContextDType } from './context-mode.ts';
 import { type ContextSource, type ContextWeights, inattentionLayers, type WorkCount } from './context-source.ts';
-import { ContextTable } from './context-table.ts';
+import { ContextTable, type TableMark } from './context-table.ts';
 import type { ModelConfig } from './model-config.ts';
 import { createRopeAngles, type OwnedRopeAngles } from './rope-angles.ts';
 
@@ -72,6 +72,18 @@ export class ContextModel implements ContextSource {
   /** Bytes of the tables, counted once for all sessions. */
   get tableBytes(): number {
     return [...this.#tables.values()].reduce((bytes, table) => bytes + table.byteLength, 0);
+  }
+
+  /** What the tables hold, for `rollBackTables` should what comes next fail. */
+  markTables(): ReadonlyMap<ContextTable, TableMark> {
+    return new Map([...this.#tables.values()].map((table) => [table, table.mark()]));
+  }
+
+  /** Gives up unused rows that came since; with `suspect`, all unused rows (see ContextTable.rollBack). */
+  rollBackTables(marks: ReadonlyMap<ContextTable, TableMark>, suspect: boolean): void {
+    for (const table of this.#tables.values()) {
+      table.rollBack(marks.get(table) ?? { slots: 0, positions: 0 }, suspect);
+    }
   }
 
   /** To be called after a write to E, M, P, g, W_K or W_V: tables are emptied. */

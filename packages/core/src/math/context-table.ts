@@ -19,6 +19,18 @@ import { KeyValueRows } from './key-value-rows.ts';
 import { pageCount, rowPageSlots } from './page-sizes.ts';
 import type { PagedArray } from './paged-array.ts';
 
+/** A context that uses the table. */
+export interface TableUser {
+  /** Positions it has. */
+  readonly length: number;
+}
+
+/** What a table held at one moment. */
+export interface TableMark {
+  readonly slots: number;
+  readonly positions: number;
+}
+
 /** Ids or positions projected at a time: bounds the scratch of filling. */
 const fillBlock = 256;
 
@@ -34,7 +46,7 @@ export class ContextTable {
   readonly #uses: number[] = [];
   /** Slots nobody uses, in the order they became so; their rows are still valid. */
   readonly #unused = new Set<number>();
-  #users = 0;
+  readonly #users = new Set<TableUser>();
   #retired = false;
 
   constructor(model: ContextSource, dtype: ContextDType, budget: number) {
@@ -67,12 +79,12 @@ export class ContextTable {
   }
 
   /** Registers a context; `leave` when it is disposed of. */
-  join(): void {
-    this.#users += 1;
+  join(user: TableUser): void {
+    this.#users.add(user);
   }
 
-  leave(): void {
-    this.#users -= 1;
+  leave(user: TableUser): void {
+    this.#users.delete(user);
     this.#disposeIfAbandoned();
   }
 
@@ -123,6 +135,27 @@ export class ContextTable {
       this.#uses[slot] = uses;
       if (uses === 0) this.#unused.add(slot);
     }
+  }
+
+  mark(): TableMark {
+    return { slots: this.slotCount, positions: this.positionCount };
+  }
+
+  /**
+   * Gives up what work that failed or was cancelled has left: unused rows that came after `mark`. With `suspect`, all
+   * unused rows: the device has reported late that something could not be computed.
+   */
+  rollBack(mark: TableMark, suspect: boolean): void {
+    if (suspect) {
+      for (const slot of this.#unused) {
+        const id = this.#idOf[slot] as number;
+        if (id >= 0) this.#slotOf[id] = -1;
+        this.#idOf[slot] = -1;
+      }
+    }
+    this.shrink(suspect ? 0 : mark.slots);
+    const used = [...this.#users].reduce((most, { length }) => Math.max(most, length), 0);
+    this.shrinkPositions(Math.max(used, suspect ? 0 : mark.positions));
   }
 
   /** Gives up slots that nobody uses, from the end down to `count` of them, with their pages. */
@@ -304,7 +337,7 @@ export class ContextTable {
   }
 
   #disposeIfAbandoned(): void {
-    if (!this.#retired || this.#users > 0) return;
+    if (!this.#retired || this.#users.size > 0) return;
     for (const rows of [this.#rows, this.#positionRows]) {
       for (const layer of rows?.values() ?? []) layer.dispose();
     }

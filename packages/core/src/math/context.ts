@@ -34,6 +34,12 @@ interface Parts {
   readonly selfCaches: ReadonlyMap<number, KeyValueCache>;
 }
 
+/** A change that is ready: exactly one of the two is to be called. */
+export interface PreparedEdit {
+  commit(): void;
+  rollback(): void;
+}
+
 export class Context {
   readonly model: ContextModel;
   readonly mode: ContextMode;
@@ -86,14 +92,29 @@ export class Context {
 
   /** Replaces ids [start, start + deleteCount) by `inserted`. Throws with nothing changed. */
   replace(start: number, deleteCount: number, inserted: Int32Array): void {
+    this.prepare(start, deleteCount, inserted).commit();
+  }
+
+  /**
+   * The same in two steps, for callers that want to hear of late failures of the device before the change counts. An
+   * edit in the middle takes effect with `commit`; one at the end has taken effect already and `rollback` undoes it.
+   * Throws with nothing changed.
+   */
+  prepare(start: number, deleteCount: number, inserted: Int32Array): PreparedEdit {
     this.#checkRange(start, deleteCount);
     checkTokens(inserted, this.model.config.vocabSize);
     this.#checkLength(this.length - deleteCount + inserted.length);
     this.refresh();
-    if (deleteCount === 0 && inserted.length === 0) return;
-    if (deleteCount === 0 && start === this.length) this.#append(inserted);
-    else if (inserted.length === 0 && start + deleteCount === this.length) this.#truncate(start);
-    else this.#edit(start, deleteCount, inserted);
+    const nothing = { commit: () => undefined, rollback: () => undefined };
+    if (deleteCount === 0 && inserted.length === 0) return nothing;
+    if (deleteCount === 0 && start === this.length) {
+      this.#append(inserted);
+      return { ...nothing, rollback: () => this.#truncate(start) };
+    }
+    if (inserted.length === 0 && start + deleteCount === this.length) {
+      return { ...nothing, commit: () => this.#truncate(start) };
+    }
+    return this.#edit(start, deleteCount, inserted);
   }
 
   /** Recomputes everything from the ids if the model's weights have changed since; says whether they had. */
@@ -214,8 +235,8 @@ export class Context {
     for (const cache of selfCaches.values()) cache.truncate(length);
   }
 
-  /** Edits a fork, then takes its place: what fails leaves the context as it was. */
-  #edit(start: number, deleteCount: number, inserted: Int32Array): void {
+  /** Edits a fork, which then takes this one's place: what fails leaves the context as it was. */
+  #edit(start: number, deleteCount: number, inserted: Int32Array): PreparedEdit {
     const before = this.#parts;
     const removed = before.ids.slice(start, start + deleteCount);
     const parts = this.#forkParts(before.ids);
@@ -225,13 +246,16 @@ export class Context {
       parts.store.apply({ ids, start, removed, inserted: inserted.length });
       for (const cache of parts.selfCaches.values()) cache.truncate(start);
     } catch (error) {
-      parts.store.dispose();
-      for (const cache of parts.selfCaches.values()) cache.dispose();
-      ids.dispose();
+      disposeParts({ ...parts, ids });
       throw error;
     }
-    this.#parts = { ...parts, ids };
-    disposeParts(before);
+    return {
+      commit: () => {
+        this.#parts = { ...parts, ids };
+        disposeParts(before);
+      },
+      rollback: () => disposeParts({ ...parts, ids }),
+    };
   }
 
   #checkRange(start: number, deleteCount: number): void {

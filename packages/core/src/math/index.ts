@@ -1,7 +1,7 @@
 /** `@inattention/core/math`: InAttention over the contract: initial states, tables, context modes, merging, plan. */
 
 export { alibiSlopes } from './alibi.ts';
-export { Context, type ContextOptions, checkTokens } from './context.ts';
+export { Context, type ContextOptions, checkTokens, type PreparedEdit } from './context.ts';
 export { type ContextDType, type ContextMode, contextModes } from './context-mode.ts';
 export { ContextModel } from './context-model.ts';
 export {

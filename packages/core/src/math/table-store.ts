@@ -9,14 +9,14 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { attendView, blockInitialStates, eachBlock, weightsOverView } from './context-blocks.ts';
 import type { ContextModel } from './context-model.ts';
 import { alteredRange, type ContextChange, type ContextStore, isAppend } from './context-store.ts';
-import type { ContextTable } from './context-table.ts';
+import type { ContextTable, TableUser } from './context-table.ts';
 import { forkAll } from './fork-all.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import { contextPageLength } from './page-sizes.ts';
 import { PagedArray } from './paged-array.ts';
 
-export class TableStore implements ContextStore {
+export class TableStore implements ContextStore, TableUser {
   readonly mode = 'tables';
   readonly #model: ContextModel;
   readonly #table: ContextTable;
@@ -37,8 +37,12 @@ export class TableStore implements ContextStore {
     this.#table = table;
     this.#index = index;
     this.#scale = scale;
-    this.#table.join();
+    this.#table.join(this);
     this.#table.reuse(ids.slice());
+  }
+
+  get length(): number {
+    return this.#index.length;
   }
 
   get byteLength(): number {
@@ -89,7 +93,7 @@ export class TableStore implements ContextStore {
     this.#table.release(this.#ids.slice());
     this.#index.dispose();
     this.#scale.dispose();
-    this.#table.leave();
+    this.#table.leave(this);
   }
 
   /** Recomputes 1/rms of the positions the change altered. */

@@ -3,6 +3,7 @@
 import { conformanceGroup } from '../conformance-group.ts';
 import type { SuiteOptions } from '../suite-options.ts';
 import { cancelTests } from './cancel-tests.ts';
+import { lateFailureTests } from './late-failure-tests.ts';
 import { memoryTests } from './memory-tests.ts';
 import { misuseTests } from './misuse-tests.ts';
 import { refusalTests } from './refusal-tests.ts';
@@ -13,5 +14,6 @@ export function errorSuite(options: SuiteOptions): Promise<void> {
     misuseTests(group);
     cancelTests(group);
     memoryTests(group);
+    lateFailureTests(group);
   });
 }
