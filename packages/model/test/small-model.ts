@@ -3,7 +3,7 @@
 import type { ModelConfig } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
 import { createByteTokenizer, filesInMemory, serializeConfig, writeSafetensors } from '@inattention/formats';
-import { createModel, randomWeights } from '../src/create-model.ts';
+import { type CreateOptions, createModel, randomWeights } from '../src/create-model.ts';
 
 export const config: ModelConfig = {
   modelType: 'inattention',
@@ -27,9 +27,10 @@ export const config: ModelConfig = {
 const weights = { seed: 3, deviation: 0.3, windowDeviation: 0.2 };
 
 /** A fresh backend with the model on it. */
-export async function makeModel(changes: Partial<ModelConfig> = {}) {
+export async function makeModel(changes: Partial<ModelConfig> = {}, options: CreateOptions = {}) {
   const backend = await createCpuBackend();
-  const model = createModel({ ...config, ...changes }, backend, { ...weights, tokenizer: createByteTokenizer() });
+  const tokenizer = createByteTokenizer({ endOfText: changes.vocabSize === 257 });
+  const model = createModel({ ...config, ...changes }, backend, { ...weights, tokenizer, ...options });
   return { backend, model };
 }
 

@@ -57,7 +57,7 @@ export async function* generate(session: Session, options: GenerateOptions = {})
     throwIfAborted(signal, 'Generation');
     const { token, logProbability } = sampler.sample(logits, session.tokens);
     if (ends.has(token)) {
-      yield { token, logProbability, text: rest(decoder, stops), finishReason: 'stop-token' };
+      yield { token, logProbability, text: rest(decoder, stops).text, finishReason: 'stop-token' };
       return;
     }
     await session.append([token]);
@@ -67,15 +67,20 @@ export async function* generate(session: Session, options: GenerateOptions = {})
       return;
     }
     if (count === maxTokens) {
-      yield { token, logProbability, text: pushed.text + rest(decoder, stops), finishReason: 'length' };
+      const { text, stopped } = rest(decoder, stops);
+      const finishReason = stopped ? 'stop-sequence' : 'length';
+      yield { token, logProbability, text: pushed.text + text, finishReason };
       return;
     }
     yield { token, logProbability, text: pushed.text };
   }
 }
 
-/** Text still held back when nothing more will come. */
-function rest(decoder: { flush(): string } | null, stops: StopSequences): string {
+/** Text still held back when nothing more will come; the end of half a character may complete a stop sequence. */
+function rest(
+  decoder: { flush(): string } | null,
+  stops: StopSequences,
+): { readonly text: string; readonly stopped: boolean } {
   const { text, stopped } = stops.push(decoder?.flush() ?? '');
-  return stopped ? text : text + stops.flush();
+  return { text: stopped ? text : text + stops.flush(), stopped };
 }

@@ -37,6 +37,17 @@ describe('Random', () => {
     for (const count of bins) expect(Math.abs(count - 2000)).toBeLessThan(5 * Math.sqrt(1800)); // 5 σ
   });
 
+  test('the first numbers of neighbouring seeds are spread as evenly', () => {
+    for (const draw of [0, 1]) {
+      const bins = new Array<number>(10).fill(0);
+      for (let seed = -1000; seed < 1000; seed += 1) {
+        const bin = Math.floor((take(Random.seeded(seed), 2)[draw] as number) * 10);
+        bins[bin] = (bins[bin] as number) + 1;
+      }
+      for (const count of bins) expect(Math.abs(count - 200)).toBeLessThan(5 * Math.sqrt(180)); // 5 σ
+    }
+  });
+
   test('normal numbers are finite, with mean 0, variance 1 and as many outside 2 σ as there should be', () => {
     const random = Random.seeded(2);
     const count = 20_000;

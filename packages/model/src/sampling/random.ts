@@ -5,7 +5,7 @@
 
 import { InvalidArgumentError } from '@inattention/core';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
-import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
 export class Random {
@@ -15,12 +15,12 @@ export class Random {
     this.#generator = generator;
   }
 
-  /** A generator seeded with a 32-bit integer. */
+  /** A generator seeded with a 32-bit integer; neighbouring seeds give unrelated numbers from the first one on. */
   static seeded(seed: number): Random {
     if (!Number.isInteger(seed) || seed < -(2 ** 31) || seed >= 2 ** 32) {
       throw new InvalidArgumentError({ what: 'A seed is a 32-bit integer.', got: String(seed) });
     }
-    return new Random(xoroshiro128plus(seed | 0));
+    return new Random(xoroshiro128plusFromState(spread(seed)));
   }
 
   /** Continues where `state` was taken. */
@@ -49,4 +49,17 @@ export class Random {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
   }
+}
+
+/**
+ * Four state words from one seed, as the authors of xoroshiro advise: a Weyl sequence (SplitMix, Steele et al., 2014)
+ * through the finalizer of MurmurHash3. It is one to one, so that the words differ and are not all 0.
+ */
+function spread(seed: number): number[] {
+  return [1, 2, 3, 4].map((step) => {
+    let word = (seed + Math.imul(step, 0x9e3779b9)) | 0;
+    word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+    word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
+    return word ^ (word >>> 16);
+  });
 }
