@@ -10,7 +10,7 @@ import { ConformanceError, expectSame } from './assertions.ts';
 import type { SuiteException, SuiteOptions } from './suite-options.ts';
 
 /** Which tolerance applies (an entry of the table, or one stated where it is used), and what is compared. */
-export interface Expectation {
+interface Expectation {
   readonly operation: ToleranceOperation;
   readonly dtype?: 'f32' | 'f16';
   /** Instead of the table's entry. */

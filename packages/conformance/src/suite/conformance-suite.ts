@@ -14,6 +14,8 @@ import { modelSuite } from './models/model-suite.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
 import type { SuiteOptions } from './suite-options.ts';
 
+export type { Measurement, NamedGoldenCase, SuiteException, SuiteOptions, TestRunner } from './suite-options.ts';
+
 /** The groups by name. Each asks a backend what it can do, then registers its tests with the runner. */
 export const conformanceGroups = {
   primitives: primitivesSuite,

@@ -33,7 +33,7 @@ export function peakedAttention(attended: Attended, heads: number, random: Rando
 }
 
 /** How many keys query t sees. */
-export function seenBy(inputs: AttentionInputs, t: number): number {
+function seenBy(inputs: AttentionInputs, t: number): number {
   const { N, firstPosition } = attentionSizes(inputs);
   return Math.min(N, Math.max(0, (inputs.positions[t] as number) - firstPosition + 1));
 }
