@@ -5,6 +5,7 @@
  */
 
 import {
+  AbortedError,
   BudgetExceededError,
   DisposedError,
   IndexTensor,
@@ -117,11 +118,14 @@ export class Session {
     return this.#enqueue(async () => {
       const ids = this.#ids(content);
       await this.#admit(this.length - count + ids.length);
+      const { contextModel, backend } = this.model;
+      const marks = contextModel.markTables();
       const edit = this.#context.prepare(position, count, ids);
       try {
-        await this.model.backend.sync();
+        await backend.sync();
       } catch (error) {
         edit.rollback();
+        contextModel.rollBackTables(marks, true);
         throw error;
       }
       edit.commit();
@@ -131,7 +135,16 @@ export class Session {
 
   /** A session with the same context that shares pages, table rows and weights, and survives this one. */
   fork(): Promise<Session> {
-    return this.#enqueue(async () => this.model.adopt(this.#context.fork(), this.#budget));
+    return this.#enqueue(async () => {
+      const context = this.#context.fork();
+      try {
+        await this.model.backend.sync();
+        return this.model.adopt(context, this.#budget);
+      } catch (error) {
+        context.dispose();
+        throw error;
+      }
+    });
   }
 
   /** What the session is, in a few bytes per token; `model.restoreSession` makes it again. */
@@ -217,6 +230,7 @@ export class Session {
     throwIfAborted(signal, 'Appending');
     const before = this.length;
     await this.#admit(before + ids.length);
+    const marks = this.model.contextModel.markTables();
     try {
       for (let done = 0; done < ids.length; ) {
         const piece = ids.subarray(done, done + appendPiece);
@@ -231,6 +245,7 @@ export class Session {
       await this.model.backend.sync();
     } catch (error) {
       if (this.length > before) this.#context.replace(before, this.length - before, new Int32Array(0));
+      this.model.contextModel.rollBackTables(marks, !(error instanceof AbortedError));
       throw error;
     }
   }

@@ -129,6 +129,10 @@ export class PagedArray {
       return 0;
     }
     const length = this.#length - deleteCount + insertCount;
+    if (moved === 0 && deleteCount === 0) {
+      this.grow(length); // an append leaves the pages there are where they are
+      return 0;
+    }
     const result = new PagedArray(this.#operations, this.#options);
     const keptPages = Math.floor(start / this.pageLength);
     for (const page of this.#pages.slice(0, keptPages)) result.#pages.push(sharePage(page));
