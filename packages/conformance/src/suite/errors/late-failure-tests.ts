@@ -33,6 +33,7 @@ async function checkLate(trial: Trial, config: ModelConfig, mode: ContextMode): 
     ['append', ['reserve', 'sync'], () => session.append(more)],
     ['replace', ['reserve', 'sync'], () => session.replace(20, 3, more)],
     ['remove', ['reserve', 'sync'], () => session.remove(20, 30)],
+    ['fork', ['sync'], async () => (await session.fork()).dispose()],
     ['logits', ['read'], () => session.nextLogits()],
     ['losses', ['read'], () => session.lossAt([2, 5], [1, 2])],
     ['weights', ['read'], () => session.attentionWeights(0)],
