@@ -126,6 +126,7 @@ export class Context {
       parts.ids.splice(0, 0, ids);
       parts.store.apply({ ids: parts.ids, start: 0, removed: new Int32Array(0), inserted: ids.length });
     } catch (error) {
+      parts.ids.splice(0, parts.ids.length, new Int32Array(0)); // the store has not taken them
       disposeParts(parts);
       throw error;
     }

@@ -55,7 +55,8 @@ export class IntegerList implements IdSequence {
   #resize(length: number): void {
     const capacity = pageCount(length, contextPageLength) * contextPageLength;
     if (capacity === this.#values.length) return;
-    this.#ledger.addHost((capacity - this.#values.length) * Int32Array.BYTES_PER_ELEMENT);
-    this.#values = new Int32Array(capacity);
+    const values = new Int32Array(capacity); // may throw: nothing has changed yet
+    this.#ledger.addHost(values.byteLength - this.#values.byteLength);
+    this.#values = values;
   }
 }

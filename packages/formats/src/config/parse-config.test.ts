@@ -74,10 +74,65 @@ describe('parseConfig', () => {
     ['position_embedding_type', 'sinusoidal'],
     ['eos_token_id', 61],
     ['tie_word_embeddings', 'yes'],
+    ['mlp_bias', true],
+    ['rope_scaling', { rope_type: 'default' }],
+    ['rope_parameters', { rope_theta: 500 }],
+    ['sliding_window', 4096],
+    ['partial_rotary_factor', 0.5],
+    ['attention_dropout', 0.1],
+    ['quantization_config', {}],
+    ['final_logit_softcapping', 30],
+    ['hidden_act', 'relu'],
+    ['initial_state_window', 0],
+    ['num_attention_heads', 0],
+    ['num_key_value_heads', 8],
+    ['rms_norm_eps', -1e-5],
+    ['rope_theta', 0],
+    ['vocab_size', 2 ** 40],
+    ['vocab_size', '61'],
+    ['bos_token_id', -1],
+    ['eos_token_id', [1, 0.5]],
+    ['eos_token_id', '1'],
+    ['attention_types', ['inattention', 'self', 'self', 'self']],
+    ['attention_types', {}],
   ])('refuses %s = %j by name', (name, value) => {
     expect(() => parseConfig({ ...good, [name]: value })).toThrow(
       expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringContaining(name) }),
     );
+  });
+
+  test('takes fields of other models where they change nothing', () => {
+    const neutral = {
+      attention_bias: false,
+      rope_scaling: null,
+      attention_dropout: 0,
+      hidden_act: 'silu',
+      use_cache: true,
+    };
+    expect(parseConfig({ ...good, ...neutral })).toEqual(parseConfig(good));
+    expect(parseConfig({ ...good, attention_types: 'self' }).attentionTypes).toEqual(['self', 'self', 'self']);
+    expect(parseConfig({ ...good, eos_token_id: 5 }).eosTokenIds).toEqual([5]);
+    expect(parseConfig({ ...good, head_dim: 7, position_embedding_type: 'alibi' }).headDim).toBe(7);
+  });
+
+  test('asks for the number of learned positions, and for head_dim where heads do not divide the width', () => {
+    const { max_position_embeddings: _, ...open } = good;
+    expect(() => parseConfig({ ...open, position_embedding_type: 'learned' })).toThrow(
+      'max_position_embeddings is missing',
+    );
+    const { head_dim: __, ...undivided } = { ...good, hidden_size: 34 };
+    expect(() => parseConfig(undivided)).toThrow('head_dim');
+  });
+
+  test('refuses sizes that are absurd only together', () => {
+    const wide = {
+      ...good,
+      hidden_size: 2 ** 20,
+      intermediate_size: 2 ** 20,
+      num_hidden_layers: 4096,
+      attention_types: 'self',
+    };
+    expect(() => parseConfig(wide)).toThrow('parameters');
   });
 
   test('gives a usable configuration or an error of this project, for 12,000 mutated files', () => {

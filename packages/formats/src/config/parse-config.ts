@@ -158,5 +158,5 @@ function optionalId(fields: ConfigReader, vocabSize: number): number | undefined
 }
 
 function isId(value: unknown, vocabSize: number): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < vocabSize;
+  return Number.isInteger(value) && !Object.is(value, -0) && (value as number) >= 0 && (value as number) < vocabSize;
 }
