@@ -4,7 +4,13 @@
  */
 
 export { type Comparison, compareArrays, formatComparison, type Tolerance } from './comparison/compare-arrays.ts';
-export { type ToleranceOperation, type ToleranceRule, toleranceFor, tolerances } from './comparison/tolerances.ts';
+export {
+  type StoredDType,
+  type ToleranceOperation,
+  type ToleranceRule,
+  toleranceFor,
+  tolerances,
+} from './comparison/tolerances.ts';
 export { type GoldenCase, type GoldenTensor, numbersOf, readGoldenCase } from './golden/golden-case.ts';
 export { type RandomNumbers, randomNumbers } from './inputs/random-numbers.ts';
 export { type AbsorbedInputs, absorbedAttention } from './reference/absorbed-attention.ts';

@@ -32,7 +32,7 @@ export {
   type BackendRequirements,
   selectBackend,
 } from './backend/select-backend.ts';
-export type { BackendBuffer, TensorView } from './backend/tensor-view.ts';
+export type { BackendBuffer, BlockScaling, TensorView } from './backend/tensor-view.ts';
 export {
   AbortedError,
   BackendLostError,
@@ -64,6 +64,14 @@ export { IndexTensor } from './operations/index-tensor.ts';
 export type { MatmulOptions } from './operations/matmul.ts';
 export type { AttentionOptions, Operations, ScopeResult } from './operations/operations.ts';
 export type { Normalised, NormGradients } from './operations/rms-norm.ts';
+export {
+  type BlockScaledArray,
+  blockScaledBytes,
+  blocksPerRow,
+  defaultBlockLength,
+  dequantizeBlocks,
+  quantizeBlocks,
+} from './tensor/block-scaled.ts';
 export { bytesPerElement, type DType, dtypeOf, type HostArray, hostArray } from './tensor/dtype.ts';
 export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './tensor/half.ts';
 export { checkShape, expectShape, formatShape, type Shape, sameShape, sizeOf } from './tensor/shape.ts';

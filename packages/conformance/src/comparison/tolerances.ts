@@ -45,10 +45,12 @@ export type ToleranceOperation =
   | 'loss'
   | 'gradient';
 
+/** dtype of the stored operand: weights, or context rows. Arithmetic is f32 in all. */
+export type StoredDType = 'f32' | 'f16' | 'i8';
+
 export interface ToleranceRule {
   readonly operation: ToleranceOperation;
-  /** dtype of the stored operand: weights, or context rows. Arithmetic is f32 in both. */
-  readonly dtype: 'f32' | 'f16';
+  readonly dtype: StoredDType;
   /** The `name` of a backend, or '*' for every backend without a rule of its own. */
   readonly backend: string;
   readonly tolerance: Tolerance;
@@ -62,7 +64,7 @@ const smallestNormal = 2 ** -126;
 
 const rule = (
   operation: ToleranceOperation,
-  dtype: 'f32' | 'f16',
+  dtype: StoredDType,
   backend: string,
   tolerance: Tolerance,
   reason: string,
@@ -74,6 +76,7 @@ export const tolerances: readonly ToleranceRule[] = [
   rule('cast', 'f16', '*', { atol: 2 ** -25, rtol: 2 ** -11 }, 'One rounding to f16; half its least subnormal near 0.'),
   rule('gatherRows', 'f32', '*', exact, 'Copies rows.'),
   rule('gatherRows', 'f16', '*', exact, 'Every f16 is an f32.'),
+  rule('gatherRows', 'i8', '*', { atol: smallestNormal, rtol: 2 ** -24 }, 'One product, a scale times an integer.'),
   rule('permute', 'f32', '*', exact, 'Copies numbers.'),
   rule('copyBlock', 'f32', '*', exact, 'Copies numbers.'),
   rule('max', 'f32', '*', { atol: smallestNormal, rtol: 0 }, 'One of its inputs, subnormals perhaps flushed.'),
@@ -107,6 +110,7 @@ export const tolerances: readonly ToleranceRule[] = [
   rule('sum', 'f32', '*', { relativeToMax: 1e-5 }, 'Up to 4,096 roundings whose signs vary, in an order of its own.'),
   rule('matmul', 'f32', '*', { relativeToMax: 1e-5 }, 'As sum, over products that are rounded or fused.'),
   rule('matmul', 'f16', '*', { relativeToMax: 1e-5 }, 'f16 weights are read as they are and multiplied in f32.'),
+  rule('matmul', 'i8', '*', { relativeToMax: 1e-5 }, 'A scale times a sum, or products of scaled integers: as f32.'),
   rule('scatterAddRows', 'f32', '*', { relativeToMax: 2e-6 }, 'A sum of the few rows that meet at one id.'),
 
   rule('rmsNorm', 'f32', '*', { relativeToMax: 2e-6 }, 'A sum of squares (no cancellation), a root, two products.'),
@@ -164,7 +168,7 @@ export const tolerances: readonly ToleranceRule[] = [
 ];
 
 /** The tolerance of an operation: the backend's own rule, or else the one for every backend. */
-export function toleranceFor(operation: ToleranceOperation, dtype: 'f32' | 'f16', backend: string): Tolerance {
+export function toleranceFor(operation: ToleranceOperation, dtype: StoredDType, backend: string): Tolerance {
   const rules = tolerances.filter((candidate) => candidate.operation === operation && candidate.dtype === dtype);
   const chosen = rules.find((candidate) => candidate.backend === backend) ?? rules.find(({ backend: b }) => b === '*');
   if (chosen === undefined) {

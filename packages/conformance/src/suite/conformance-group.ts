@@ -5,14 +5,14 @@
 
 import { type Backend, type Capabilities, type FusedOperations, purposes } from '@inattention/core';
 import { compareArrays, formatComparison, type Tolerance } from '../comparison/compare-arrays.ts';
-import { type ToleranceOperation, toleranceFor } from '../comparison/tolerances.ts';
+import { type StoredDType, type ToleranceOperation, toleranceFor } from '../comparison/tolerances.ts';
 import { ConformanceError, expectSame } from './assertions.ts';
 import type { SuiteException, SuiteOptions } from './suite-options.ts';
 
 /** Which tolerance applies (an entry of the table, or one stated where it is used), and what is compared. */
 interface Expectation {
   readonly operation: ToleranceOperation;
-  readonly dtype?: 'f32' | 'f16';
+  readonly dtype?: StoredDType;
   /** Instead of the table's entry. */
   readonly tolerance?: Tolerance;
   readonly what: string;

@@ -6,12 +6,14 @@
 import {
   type Backend,
   type BackendBuffer,
+  type BlockScaledArray,
+  type BlockScaling,
+  blocksPerRow,
   bytesPerElement,
   type DType,
   decodeFloat16,
   encodeFloat16,
   hostArray,
-  type Purpose,
   sizeOf,
   type TensorView,
 } from '@inattention/core';
@@ -62,6 +64,13 @@ export class DeviceArrays {
     return dtype === 'f16' ? this.halves(shape, data) : this.floats(shape, data);
   }
 
+  /** A block-scaled array: elements and scales, each between guards. `read` gives the elements. */
+  blocks({ shape, values, scales, blockLength }: BlockScaledArray): TensorView {
+    const blockShape = [...shape.slice(0, -1), blocksPerRow(shape.at(-1) ?? 0, blockLength)];
+    const placedScales = this.floats(blockShape, scales);
+    return this.#place('i8', shape, values, { blockLength, scales: placedScales, minimums: null });
+  }
+
   integers(shape: readonly number[], data?: ArrayLike<number>): TensorView {
     return this.#place('i32', shape, data === undefined ? null : Int32Array.from(data));
   }
@@ -71,7 +80,7 @@ export class DeviceArrays {
   }
 
   /** The array's elements (f16: decoded), after checking that the guards around it are untouched. */
-  async read(view: TensorView): Promise<Float32Array | Int32Array | Uint32Array> {
+  async read(view: TensorView): Promise<Float32Array | Int8Array | Int32Array | Uint32Array> {
     const elements = await this.readStored(view);
     return elements instanceof Uint16Array ? decodeFloat16(elements) : elements;
   }
@@ -101,7 +110,7 @@ export class DeviceArrays {
     this.dispose();
   }
 
-  #place(dtype: DType, shape: readonly number[], data: ArrayBufferView | null, purpose: Purpose = 'scratch') {
+  #place(dtype: DType, shape: readonly number[], data: ArrayBufferView | null, blocks?: BlockScaling): TensorView {
     const leading = this.#leadingWords;
     const end = leading + Math.ceil((sizeOf(shape) * bytesPerElement[dtype]) / 4);
     const words = new Uint32Array(end + trailingWords).fill(guardWord);
@@ -109,8 +118,8 @@ export class DeviceArrays {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       new Uint8Array(words.buffer, leading * 4).set(bytes);
     }
-    const buffer = this.#backend.allocate(words.byteLength, purpose);
-    const view: TensorView = { buffer, byteOffset: leading * 4, dtype, shape };
+    const buffer = this.#backend.allocate(words.byteLength, 'scratch');
+    const view: TensorView = { buffer, byteOffset: leading * 4, dtype, shape, blocks };
     this.#placed.set(view, { view, buffer, leading, end });
     this.#backend.write(buffer, 0, words);
     return view;

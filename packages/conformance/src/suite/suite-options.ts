@@ -4,6 +4,7 @@
  */
 
 import type { Backend } from '@inattention/core';
+import type { StoredDType } from '../comparison/tolerances.ts';
 import type { GoldenCase } from '../golden/golden-case.ts';
 
 /** The part of a test framework that the suite uses. */
@@ -32,7 +33,7 @@ export interface NamedGoldenCase {
 export interface Measurement {
   /** What the tolerance is for, and what was compared. */
   readonly operation: string;
-  readonly dtype: 'f32' | 'f16';
+  readonly dtype: StoredDType;
   readonly what: string;
   /** The largest |got − expected| / allowed; beyond 1 the test fails. */
   readonly share: number;

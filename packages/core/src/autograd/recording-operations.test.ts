@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { eachFault, withFaults } from '../../test/faults.ts';
 import { seededRandom } from '../../test/random.ts';
-import { DisposedError, DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
+import { DisposedError, DTypeError, InvalidArgumentError, ShapeError, UnsupportedError } from '../errors/errors.ts';
 import { EagerOperations } from '../operations/eager-operations.ts';
+import { quantizeBlocks } from '../tensor/block-scaled.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
 import { RecordingOperations } from './recording-operations.ts';
 import type { Variable } from './variable.ts';
@@ -152,6 +154,19 @@ describe('a recording', () => {
     const { operations, tape } = setUp();
     expect(() => tape.parameter(operations.cast(operations.zeros([2]), 'f16'))).toThrow(DTypeError);
     expect(() => tape.parameter(operations.index([1]).tensor)).toThrow(/A parameter must be f32/);
+  });
+
+  it('refuses i8: as parameters, and where a gradient would flow through', () => {
+    const { backend, operations, tape, live } = setUp();
+    const array = quantizeBlocks(seededRandom(4).normals(32), [4, 8]);
+    const weight = operations.own(Tensor.fromBlocks(backend, array, 'weights'));
+    const input = operations.upload(seededRandom(5).normals(16), [2, 8]);
+    const before = live();
+    expect(() => tape.parameter(weight)).toThrow(/A parameter must be f32.*Got: i8.*f32 weights/s);
+    expect(() => tape.linear(tape.parameter(input), tape.constant(weight))).toThrow(UnsupportedError);
+    expect(live()).toBe(before);
+    // Constants on both sides are no matter of gradients.
+    expect(tape.linear(tape.constant(input), tape.constant(weight)).differentiable).toBe(false);
   });
 
   it('computes the same values as operations without recording', async () => {

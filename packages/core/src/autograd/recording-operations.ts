@@ -4,7 +4,7 @@
  */
 
 import type { RopeAngles } from '../backend/context-view.ts';
-import { DisposedError, DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
+import { DisposedError, DTypeError, InvalidArgumentError, ShapeError, UnsupportedError } from '../errors/errors.ts';
 import type { EagerOperations } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { AttentionOptions, Operations, ScopeResult } from '../operations/operations.ts';
@@ -45,14 +45,15 @@ export class RecordingOperations implements Operations<Variable> {
     this.#operations = operations.separate();
   }
 
-  /** A leaf to differentiate for, f32. Its tensor stays the caller's. */
+  /** A leaf to differentiate for, f32; DTypeError for others. Its tensor stays the caller's. */
   parameter(value: Tensor): Variable {
     if (value.dtype !== 'f32') {
       throw new DTypeError({
         what: 'A parameter must be f32.',
         got: value.dtype,
         expected: 'f32',
-        fix: 'cast it, or record it as a constant',
+        fix:
+          value.dtype === 'i8' ? 'load the model with f32 weights to train it' : 'cast it, or record it as a constant',
       });
     }
     return new Variable(value, true);
@@ -83,7 +84,16 @@ export class RecordingOperations implements Operations<Variable> {
     return this.#record([input], (run) => scale(run, input.value, factor));
   }
 
+  /** Throws UnsupportedError when the gradient would have to flow through i8 weights. */
   linear(input: Variable, weight: Variable): Variable {
+    if (weight.value.dtype === 'i8' && input.differentiable) {
+      throw new UnsupportedError({
+        what: 'Gradients do not flow through i8 weights.',
+        got: `i8 weights ${formatShape(weight.shape)}`,
+        expected: 'f32 or f16 weights',
+        fix: 'load the model with f32 weights to train it, or with f16 weights to train before them',
+      });
+    }
     return this.#record([input, weight], (run) => linear(run, input.value, weight.value));
   }
 

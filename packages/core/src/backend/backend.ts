@@ -20,7 +20,7 @@ export interface BackendInfo {
 
 /** What a backend can do. Callers ask this record, never a backend's name. */
 export interface Capabilities {
-  /** dtypes of matmul's `b` and gatherRows' tables; always includes f32. */
+  /** dtypes of matmul's `b` and gatherRows' tables; always includes f32. i8: in blocks with scales (TensorView). */
   readonly weightDTypes: readonly DType[];
   /** dtypes of ContextView rows, which gatherRows takes too; always includes f32. */
   readonly contextDTypes: readonly DType[];

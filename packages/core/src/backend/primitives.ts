@@ -46,7 +46,10 @@ export interface ReduceArguments {
  */
 export interface MatmulArguments {
   readonly a: TensorView;
-  /** f32, or a dtype in `capabilities.weightDTypes`. */
+  /**
+   * f32, or a dtype in `capabilities.weightDTypes`. i8 only with `transposeB`: stored [columns, inner] with blocks along
+   * `inner`; scales [columns, ceil(inner / blockLength)] per matrix.
+   */
   readonly b: TensorView;
   readonly out: TensorView;
   readonly batch: number;
@@ -66,7 +69,10 @@ export interface MatmulArguments {
  * With `accumulate` the row is added to out[i].
  */
 export interface GatherRowsArguments {
-  /** Each [rowsPerPage (the last may be shorter), width]; f32, or a dtype in `weightDTypes` or `contextDTypes`. */
+  /**
+   * Each [rowsPerPage (the last may be shorter), width]; f32, or a dtype in `weightDTypes` or `contextDTypes`. All of one
+   * dtype; i8 with blocks along `width`, all of one length.
+   */
   readonly pages: readonly TensorView[];
   readonly rowsPerPage: number;
   /** i32 [n]. */
@@ -107,7 +113,7 @@ export interface PermuteArguments {
 
 /**
  * Copies `outer` runs of `length` elements: out[outOffset + o·outStride + k] = input[inputOffset + o·inputStride + k].
- * Same dtype on both sides (any); offsets, strides and length in elements. `input` and `out` may be regions of one
+ * Same dtype on both sides (any but i8); offsets, strides and length in elements. `input` and `out` may be regions of one
  * buffer if the regions read and written do not overlap. For f16, offsets, strides and length are even.
  */
 export interface CopyBlockArguments {
@@ -122,9 +128,9 @@ export interface CopyBlockArguments {
 }
 
 export interface Primitives {
-  /** out = value, any dtype but f16. */
+  /** out = value, any dtype but f16 and i8. */
   fill(args: { readonly out: TensorView; readonly value: number }): void;
-  /** out = input converted: f32 ↔ f16 (round to nearest even), i32 → f32, or a plain copy of equal dtypes. */
+  /** out = input converted: f32 ↔ f16 (round to nearest even), i32 → f32, or a plain copy of equal dtypes (not i8). */
   cast(args: UnaryArguments): void;
   add(args: BinaryArguments): void;
   subtract(args: BinaryArguments): void;

@@ -70,6 +70,12 @@ describe('selectBackend', () => {
       ({ capabilities }: Backend) => ({ capabilities: { ...capabilities, contextDTypes: ['f32' as const] } }),
       /keeps no f16 contexts/,
     ],
+    [
+      'a weight dtype',
+      { weightDType: 'i8' as const },
+      ({ capabilities }: Backend) => ({ capabilities: { ...capabilities, weightDTypes: ['f32' as const] } }),
+      /takes no i8 weights/,
+    ],
     ['a fused operation', { fused: ['attend' as const, 'rope' as const] }, () => ({}), /no fused attend, rope/],
   ])('passes over a backend that lacks %s, and disposes of it', async (_, requirements, change, reason) => {
     const unsuitable = candidate('unsuitable', change);

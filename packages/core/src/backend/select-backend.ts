@@ -20,6 +20,8 @@ export interface BackendRequirements {
   readonly bytes?: number;
   /** A dtype its contexts must take. */
   readonly contextDType?: DType;
+  /** A dtype its weights must take. */
+  readonly weightDType?: DType;
   /** Operations it must have fused. */
   readonly fused?: readonly (keyof FusedOperations)[];
   /** Only the candidate of this name. */
@@ -79,14 +81,15 @@ export async function selectBackend(
 /** What the backend lacks of the requirements, in words; null when it meets them. */
 async function whatIsMissing(
   backend: Backend,
-  { bytes = 0, contextDType, fused = [] }: BackendRequirements,
+  { bytes = 0, contextDType, weightDType, fused = [] }: BackendRequirements,
 ): Promise<string | null> {
-  const { maxTotalBytes, contextDTypes } = backend.capabilities;
+  const { maxTotalBytes, contextDTypes, weightDTypes } = backend.capabilities;
   const version: string = backend.specificationVersion;
   if (version !== 'v1') return `it implements version ${version} of the Backend contract, v1 is needed`;
   if (bytes > maxTotalBytes) return `it holds ${maxTotalBytes} bytes, ${bytes} are needed`;
   if (contextDType !== undefined && !contextDTypes.includes(contextDType))
     return `it keeps no ${contextDType} contexts`;
+  if (weightDType !== undefined && !weightDTypes.includes(weightDType)) return `it takes no ${weightDType} weights`;
   const absent = fused.filter((name) => backend.fused[name] === undefined);
   if (absent.length > 0) return `it has no fused ${absent.join(', ')}`;
   if (bytes > 0) await backend.reserve(bytes);

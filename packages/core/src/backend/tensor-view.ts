@@ -18,4 +18,24 @@ export interface TensorView {
   readonly byteOffset: number;
   readonly dtype: DType;
   readonly shape: Shape;
+  /** Set exactly for dtypes that are kept in blocks: i8. */
+  readonly blocks?: BlockScaling | undefined;
+}
+
+/**
+ * How the integers of a block-scaled tensor [.., K] stand for numbers. Along the last axis each run of `blockLength`
+ * elements is a block; a row's last block may be shorter, so a row has ceil(K / blockLength) of them.
+ *
+ *     number = scale · element  (+ minimum)
+ *
+ * i8 is symmetric: elements are −127 … 127 and `minimums` is null. K is a multiple of 4, so rows are whole words.
+ * Formats with an offset per block (4 bits, say) set `minimums`; which dtypes a backend takes is in its capabilities.
+ */
+export interface BlockScaling {
+  /** A multiple of 16. */
+  readonly blockLength: number;
+  /** f32 [.., ceil(K / blockLength)], row-major. It may lie in the elements' buffer or in another. */
+  readonly scales: TensorView;
+  /** As `scales`; null when blocks have no offset. */
+  readonly minimums: TensorView | null;
 }

@@ -114,7 +114,7 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
     return this.full(shape, 0, 'f32', purpose);
   }
 
-  /** A tensor with every element `value`; any dtype but f16. */
+  /** A tensor with every element `value`; any dtype but f16 and i8. */
   full(shape: Shape, value: number, dtype: DType = 'f32', purpose = this.#purpose): Tensor {
     if (dtype === 'f16') {
       throw new DTypeError({ what: 'full does not take f16.', got: dtype, fix: 'make it f32 and cast it' });

@@ -1,7 +1,7 @@
 /** Batched matrix multiplication, and `linear`, its form for weights. */
 
 import type { MatmulArguments } from '../backend/primitives.ts';
-import { ShapeError } from '../errors/errors.ts';
+import { ShapeError, UnsupportedError } from '../errors/errors.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asRows, expectFloat, expectWeight, type OperationContext, produce } from './operation-context.ts';
@@ -13,11 +13,22 @@ export interface MatmulOptions {
   readonly scale?: number;
 }
 
-/** op(a) op(b): [.., M, K] and [.., K, N] to [.., M, N]; equal batch axes, or one operand without any. */
+/**
+ * op(a) op(b): [.., M, K] and [.., K, N] to [.., M, N]; equal batch axes, or one operand without any. `b` may be in a
+ * storage dtype; i8 only transposed, else UnsupportedError.
+ */
 export function matmul(context: OperationContext, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false, scale = 1 } = options;
   expectFloat(context, a, 'matmul: the first operand');
   expectWeight(context, b, 'matmul: the second operand');
+  if (b.dtype === 'i8' && !transposeB) {
+    throw new UnsupportedError({
+      what: 'matmul: i8 weights are multiplied transposed only: their blocks run along the inner axis.',
+      got: `${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} and ${formatShape(b.shape)} of i8`,
+      expected: 'weights stored [N, K], with transposeB',
+      fix: 'keep these weights in f32 or f16',
+    });
+  }
   const [batchA, [rowsA = 0, columnsA = 0]] = splitMatrix(a);
   const [batchB, [rowsB = 0, columnsB = 0]] = splitMatrix(b);
   const rows = transposeA ? columnsA : rowsA;

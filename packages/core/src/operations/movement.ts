@@ -6,15 +6,15 @@ import { formatShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expectHere, type OperationContext, produce } from './operation-context.ts';
 
-/** The tensor in another dtype: f32 ↔ f16, i32 → f32, or a copy. */
+/** The tensor in another dtype: f32 ↔ f16, i32 → f32, or a copy (not of i8). */
 export function cast(context: OperationContext, input: Tensor, dtype: DType): Tensor {
   expectHere(context, input, 'cast: the input');
   const pair = `${input.dtype} to ${dtype}`;
-  if (input.dtype !== dtype && !['f32 to f16', 'f16 to f32', 'i32 to f32'].includes(pair)) {
+  if ((input.dtype !== dtype || dtype === 'i8') && !['f32 to f16', 'f16 to f32', 'i32 to f32'].includes(pair)) {
     throw new DTypeError({
       what: 'cast has no such conversion.',
       got: pair,
-      expected: 'f32 to f16, f16 to f32, i32 to f32, or equal dtypes',
+      expected: 'f32 to f16, f16 to f32, i32 to f32, or equal dtypes other than i8',
     });
   }
   return produce(context, input.shape, (out) => context.backend.primitives.cast({ input, out }), dtype);
@@ -23,6 +23,9 @@ export function cast(context: OperationContext, input: Tensor, dtype: DType): Te
 /** The tensor with its axes in the order `axes`; at most 4 axes. */
 export function permute(context: OperationContext, input: Tensor, axes: readonly number[]): Tensor {
   expectHere(context, input, 'permute: the input');
+  if (input.dtype === 'i8') {
+    throw new DTypeError({ what: 'permute does not take tensors kept in blocks.', got: input.dtype });
+  }
   const sorted = [...axes].sort((a, b) => a - b);
   if (axes.length !== input.shape.length || axes.length > 4 || sorted.some((axis, place) => axis !== place)) {
     throw new InvalidArgumentError({

@@ -37,6 +37,13 @@ export function gatherRows(
     if (page.dtype !== first.dtype) {
       throw new DTypeError({ what: 'gatherRows: pages differ in dtype.', got: page.dtype, expected: first.dtype });
     }
+    if (page.blocks?.blockLength !== first.blocks?.blockLength) {
+      throw new InvalidArgumentError({
+        what: 'gatherRows: pages differ in the length of their blocks.',
+        got: String(page.blocks?.blockLength),
+        expected: String(first.blocks?.blockLength),
+      });
+    }
   }
   if (!Number.isInteger(rowsPerPage) || rowsPerPage < 1) {
     throw new InvalidArgumentError({

@@ -1,20 +1,22 @@
 /**
- * Element types of tensors. f32 is what is computed in; f16 is storage (weights, context rows); i32 and u32 hold
- * token ids, positions and row numbers. What a backend accepts where is in its `capabilities`.
+ * Element types of tensors. f32 is what is computed in; f16 is storage (weights, context rows); i8 is storage of weights
+ * in blocks with a scale each (block-scaled.ts); i32 and u32 hold token ids, positions and row numbers. What a backend
+ * accepts where is in its `capabilities`.
  */
 
-export type DType = 'f32' | 'f16' | 'i32' | 'u32';
+export type DType = 'f32' | 'f16' | 'i8' | 'i32' | 'u32';
 
-/** Bytes of one element. */
-export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4 };
+/** Bytes of one element; i8 without its scales. */
+export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i8: 1, i32: 4, u32: 4 };
 
 /** Host data of a tensor: f16 travels as its bit patterns. */
-export type HostArray = Float32Array | Uint16Array | Int32Array | Uint32Array;
+export type HostArray = Float32Array | Uint16Array | Int8Array | Int32Array | Uint32Array;
 
 /** The dtype a host array holds. */
 export function dtypeOf(data: HostArray): DType {
   if (data instanceof Float32Array) return 'f32';
   if (data instanceof Uint16Array) return 'f16';
+  if (data instanceof Int8Array) return 'i8';
   return data instanceof Int32Array ? 'i32' : 'u32';
 }
 
@@ -22,5 +24,6 @@ export function dtypeOf(data: HostArray): DType {
 export function hostArray(dtype: DType, bytes: ArrayBuffer): HostArray {
   if (dtype === 'f32') return new Float32Array(bytes);
   if (dtype === 'f16') return new Uint16Array(bytes);
+  if (dtype === 'i8') return new Int8Array(bytes);
   return dtype === 'i32' ? new Int32Array(bytes) : new Uint32Array(bytes);
 }

@@ -5,9 +5,10 @@
  */
 
 import type { Backend } from '../backend/backend.ts';
-import type { BackendBuffer, TensorView } from '../backend/tensor-view.ts';
+import type { BackendBuffer, BlockScaling, TensorView } from '../backend/tensor-view.ts';
 import { DisposedError, DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import type { Purpose } from '../ledger/ledger.ts';
+import { type BlockScaledArray, checkBlocks, dequantizeBlocks, scalesShape } from './block-scaled.ts';
 import { bytesPerElement, type DType, dtypeOf, type HostArray, hostArray } from './dtype.ts';
 import { decodeFloat16 } from './half.ts';
 import { checkShape, formatShape, type Shape, sizeOf } from './shape.ts';
@@ -38,18 +39,28 @@ export class Tensor implements TensorView {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly byteOffset: number;
+  /** Scales of an i8 tensor, which lie behind its elements and are shared as they are. */
+  readonly blocks: BlockScaling | undefined;
   #storage: Storage | null;
 
-  private constructor(storage: Storage, dtype: DType, shape: Shape, byteOffset: number) {
+  private constructor(storage: Storage, dtype: DType, shape: Shape, byteOffset: number, blocks?: BlockScaling) {
     this.#storage = storage;
     this.dtype = dtype;
     this.shape = shape;
     this.byteOffset = byteOffset;
+    this.blocks = blocks;
   }
 
-  /** Takes memory for `shape`, contents undefined. Throws OutOfMemoryError. */
+  /** Takes memory for `shape`, contents undefined. Throws OutOfMemoryError, and DTypeError for i8, which needs scales. */
   static allocate(backend: Backend, shape: Shape, dtype: DType, purpose: Purpose): Tensor {
     checkShape(shape, 'A tensor');
+    if (dtype === 'i8') {
+      throw new DTypeError({
+        what: 'An i8 tensor cannot be made without scales.',
+        got: dtype,
+        fix: 'quantise numbers with quantizeBlocks and upload them with Tensor.fromBlocks',
+      });
+    }
     const buffer = backend.allocate(sizeOf(shape) * bytesPerElement[dtype], purpose);
     return new Tensor(new Storage(backend, buffer), dtype, [...shape], 0);
   }
@@ -74,6 +85,37 @@ export class Tensor implements TensorView {
     return tensor;
   }
 
+  /** Takes memory and copies a block-scaled array into it: elements, then scales. dtype i8. */
+  static fromBlocks(
+    backend: Backend,
+    { shape, values, scales, blockLength }: BlockScaledArray,
+    purpose: Purpose,
+  ): Tensor {
+    checkBlocks(shape, blockLength, 'A tensor');
+    const blockShape = scalesShape(shape, blockLength);
+    if (values.length !== sizeOf(shape) || scales.length !== sizeOf(blockShape)) {
+      throw new ShapeError({
+        what: 'A tensor was given blocks that do not fill its shape.',
+        got: `${values.length} elements and ${scales.length} scales`,
+        expected: `${sizeOf(shape)} and ${sizeOf(blockShape)} for ${formatShape(shape)}`,
+      });
+    }
+    const buffer = backend.allocate(values.byteLength + scales.byteLength, purpose);
+    const tensor = new Tensor(new Storage(backend, buffer), 'i8', [...shape], 0, {
+      blockLength,
+      scales: { buffer, byteOffset: values.byteLength, dtype: 'f32', shape: blockShape },
+      minimums: null,
+    });
+    try {
+      backend.write(buffer, 0, values);
+      backend.write(buffer, values.byteLength, scales);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+    return tensor;
+  }
+
   get backend(): Backend {
     return this.#alive().backend;
   }
@@ -91,16 +133,22 @@ export class Tensor implements TensorView {
     return sizeOf(this.shape);
   }
 
-  /** A new tensor over the same bytes; both must be disposed of. */
+  /** A new tensor over the same bytes; both must be disposed of. Blocks keep the last axis. */
   reshape(shape: Shape): Tensor {
     checkShape(shape, 'reshape');
+    if (this.blocks !== undefined && (shape.length < 2 || shape.at(-1) !== this.shape.at(-1))) {
+      throw new ShapeError({
+        what: 'reshape must keep the last axis of a tensor kept in blocks.',
+        got: `${formatShape(this.shape)} to ${formatShape(shape)}`,
+      });
+    }
     if (sizeOf(shape) !== this.size) {
       throw new ShapeError({
         what: 'reshape must keep the number of elements.',
         got: `${formatShape(this.shape)} to ${formatShape(shape)}`,
       });
     }
-    return new Tensor(this.#alive().share(), this.dtype, [...shape], this.byteOffset);
+    return new Tensor(this.#alive().share(), this.dtype, [...shape], this.byteOffset, this.#blocksOf(shape, 0));
   }
 
   /** Entries [start, start + count) of the first axis, over the same bytes; both must be disposed of. */
@@ -121,11 +169,15 @@ export class Tensor implements TensorView {
         fix: 'slice f16 tensors at even element offsets',
       });
     }
-    return new Tensor(this.#alive().share(), this.dtype, [count, ...rest], byteOffset);
+    const shape = [count, ...rest];
+    return new Tensor(this.#alive().share(), this.dtype, shape, byteOffset, this.#blocksOf(shape, start));
   }
 
-  /** Overwrites the whole tensor. */
+  /** Overwrites the whole tensor; not one kept in blocks. */
   write(data: HostArray): void {
+    if (this.blocks !== undefined) {
+      throw new DTypeError({ what: 'write does not take tensors kept in blocks.', got: this.dtype });
+    }
     if (dtypeOf(data) !== this.dtype) {
       throw new DTypeError({ what: 'write was given another dtype.', got: dtypeOf(data), expected: this.dtype });
     }
@@ -139,18 +191,24 @@ export class Tensor implements TensorView {
     this.backend.write(this.buffer, this.byteOffset, data);
   }
 
-  /** The elements as they are stored (f16: bit patterns). */
+  /** The elements as they are stored (f16: bit patterns; i8: without their scales). */
   async read(): Promise<HostArray> {
     const bytes = await this.backend.read(this.buffer, this.byteOffset, this.size * bytesPerElement[this.dtype]);
     return hostArray(this.dtype, bytes);
   }
 
-  /** The elements of an f32 or f16 tensor as floats. */
+  /** The numbers of an f32, f16 or i8 tensor. */
   async readFloat32(): Promise<Float32Array> {
+    const { backend, blocks, shape } = this;
     const data = await this.read();
     if (data instanceof Float32Array) return data;
     if (data instanceof Uint16Array) return decodeFloat16(data);
-    throw new DTypeError({ what: 'readFloat32 needs a float tensor.', got: this.dtype, expected: 'f32 or f16' });
+    if (data instanceof Int8Array && blocks !== undefined) {
+      const { buffer, byteOffset, shape: blockShape } = blocks.scales;
+      const scales = new Float32Array(await backend.read(buffer, byteOffset, sizeOf(blockShape) * 4));
+      return dequantizeBlocks({ shape, values: data, scales, blockLength: blocks.blockLength });
+    }
+    throw new DTypeError({ what: 'readFloat32 needs a float tensor.', got: this.dtype, expected: 'f32, f16 or i8' });
   }
 
   /** Gives up this tensor's share of its bytes. Doing so twice is harmless. */
@@ -161,6 +219,19 @@ export class Tensor implements TensorView {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The scales of a view of this tensor of `shape`, which begins at entry `start` of the first axis. */
+  #blocksOf(shape: Shape, start: number): BlockScaling | undefined {
+    if (this.blocks === undefined) return undefined;
+    const { blockLength, scales, minimums } = this.blocks;
+    const first = start * sizeOf(scales.shape.slice(1)) * 4;
+    const part = (view: TensorView): TensorView => ({
+      ...view,
+      byteOffset: view.byteOffset + first,
+      shape: scalesShape(shape, blockLength),
+    });
+    return { blockLength, scales: part(scales), minimums: minimums === null ? null : part(minimums) };
   }
 
   #alive(): Storage {

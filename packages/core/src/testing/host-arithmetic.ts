@@ -10,7 +10,7 @@ import type {
 import type { TensorView } from '../backend/tensor-view.ts';
 import { DTypeError, InvalidArgumentError } from '../errors/errors.ts';
 import { encodeFloat16 } from '../tensor/half.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import { formatShape, sizeOf } from '../tensor/shape.ts';
 import type { HostMemory } from './host-memory.ts';
 
 type Arithmetic = Omit<Primitives, 'gatherRows' | 'scatterAddRows' | 'permute' | 'copyBlock'>;
@@ -96,6 +96,12 @@ function reduction(memory: HostMemory, name: string, initial: number, join: (tot
 
 function matmul(memory: HostMemory, args: MatmulArguments): void {
   const { a, b, out, batch, rows, columns, inner, transposeA, transposeB, strideA, strideB, scale, accumulate } = args;
+  if (b.dtype === 'i8' && (!transposeB || b.shape.at(-1) !== inner)) {
+    throw new InvalidArgumentError({
+      what: 'matmul: blocks of i8 weights run along the inner axis.',
+      got: `${formatShape(b.shape)}, ${transposeB ? '' : 'not '}transposed, ${inner} inner`,
+    });
+  }
   const left = memory.floats(a, 'matmul: a', operandSize(rows * inner, strideA, batch));
   const right = memory.numbers(b, 'matmul: b', operandSize(inner * columns, strideB, batch));
   const result = memory.floats(out, 'matmul: the result', batch * rows * columns);

@@ -112,6 +112,13 @@ describe('refuses', () => {
   const four = view([1, 2, 3, 4]);
   const half = view([1, 2, 3, 4], 'f16');
   const ids = view([0, 1], 'i32');
+  const blocks: TensorView = {
+    ...view([0, 0]),
+    dtype: 'i8',
+    shape: [1, 4],
+    blocks: { blockLength: 32, scales: view([1]), minimums: null },
+  };
+  const blocked = { a: shaped(view([0, 0, 0, 0, 0, 0, 0, 0]), [2, 4]), out: four, transposeB: true };
   const pair = { length: 3, stride: 1 };
   const gather = { pages: [four], rowsPerPage: 2, stride: 1, offset: 0, width: 2, accumulate: false };
   const scatter = { rows: ids, starts: view([0, 1, 2], 'i32'), order: ids, count: 2, width: 1 };
@@ -199,6 +206,26 @@ describe('refuses', () => {
           out: shaped(view([0, 0, 0, 0]), [1, 1, 1, 1, 4]),
         }),
       /more than 4 axes/,
+    ],
+    [
+      'i8 weights without scales',
+      () => primitives.matmul({ ...product, ...blocked, inner: 4, b: { ...blocks, shape: [2, 4], blocks: undefined } }),
+      DTypeError,
+    ],
+    [
+      'i8 weights that are not transposed',
+      () => primitives.matmul({ a: four, b: blocks, out: view([0, 0, 0, 0]), ...product }),
+      /run along the inner axis/,
+    ],
+    [
+      'i8 weights with too few scales',
+      () => primitives.matmul({ ...product, ...blocked, inner: 4, b: { ...blocks, shape: [2, 4] } }),
+      /the scales has the wrong number/,
+    ],
+    [
+      'pages of two dtypes',
+      () => primitives.gatherRows({ ...gather, pages: [four, blocks], ids, out: view([0, 0, 0, 0]) }),
+      DTypeError,
     ],
     ['a block beyond a tensor', () => primitives.copyBlock({ ...block, input: three, out: four }), /beyond a tensor/],
     ['a block of two dtypes', () => primitives.copyBlock({ ...block, input: four, out: ids }), DTypeError],

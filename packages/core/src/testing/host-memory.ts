@@ -7,6 +7,7 @@
 import type { BackendBuffer, TensorView } from '../backend/tensor-view.ts';
 import { DisposedError, DTypeError, InvalidArgumentError, OutOfMemoryError, ShapeError } from '../errors/errors.ts';
 import type { Ledger, Purpose } from '../ledger/ledger.ts';
+import { checkBlocks, dequantizeBlocks, scalesShape } from '../tensor/block-scaled.ts';
 import { bytesPerElement } from '../tensor/dtype.ts';
 import { decodeFloat16 } from '../tensor/half.ts';
 import { formatShape, sizeOf } from '../tensor/shape.ts';
@@ -113,8 +114,9 @@ export class HostMemory {
     return new Int32Array(...this.#region(view, where, ['i32'], length));
   }
 
-  /** The elements of an f32 view, or those of an f16 view decoded; to be read only. */
+  /** The elements of an f32 view, or those of an f16 or i8 view decoded; to be read only. */
   numbers(view: TensorView, where: string, length?: number): Float32Array {
+    if (view.dtype === 'i8') return this.#blockNumbers(view, where, length);
     if (view.dtype !== 'f16') return this.floats(view, where, length);
     return decodeFloat16(new Uint16Array(...this.#region(view, where, ['f16'], length)));
   }
@@ -128,11 +130,24 @@ export class HostMemory {
   /** Throws when `out` shares bytes with an input. With `elementwise`, exactly the same region is allowed. */
   expectApart(where: string, out: TensorView, inputs: readonly TensorView[], elementwise = false): void {
     const end = (view: TensorView) => view.byteOffset + sizeOf(view.shape) * bytesPerElement[view.dtype];
-    for (const input of inputs) {
+    for (const input of inputs.flatMap((view) => (view.blocks === undefined ? [view] : [view, view.blocks.scales]))) {
       if (input.buffer !== out.buffer || input.byteOffset >= end(out) || out.byteOffset >= end(input)) continue;
       if (elementwise && input.byteOffset === out.byteOffset && end(input) === end(out)) continue;
       throw new InvalidArgumentError({ what: `${where}: the result overlaps an input.` });
     }
+  }
+
+  /** The numbers of a block-scaled view, whose scales must be there. */
+  #blockNumbers(view: TensorView, where: string, length?: number): Float32Array {
+    const values = new Int8Array(...this.#region(view, where, ['i8'], length));
+    const { shape, blocks } = view;
+    if (blocks === undefined || blocks.minimums !== null) {
+      throw new DTypeError({ what: `${where}: i8 needs scales, and no offsets.`, got: 'i8', expected: 'blocks' });
+    }
+    const { blockLength } = blocks;
+    checkBlocks(shape, blockLength, where);
+    const scales = this.floats(blocks.scales, `${where}: the scales`, sizeOf(scalesShape(shape, blockLength)));
+    return dequantizeBlocks({ shape, values, scales, blockLength });
   }
 
   #region(

@@ -25,6 +25,11 @@ export function hostMovement(memory: HostMemory): Movement {
 
 function gatherRows(memory: HostMemory, args: GatherRowsArguments): void {
   const { pages, rowsPerPage, ids, stride, offset, width, accumulate, out } = args;
+  const [first] = pages;
+  for (const page of pages) {
+    if (page.dtype === first?.dtype && page.blocks?.blockLength === first.blocks?.blockLength) continue;
+    throw new DTypeError({ what: 'gatherRows: pages differ in dtype or blocks.', got: page.dtype });
+  }
   const tables = pages.map((page) => memory.numbers(page, 'gatherRows: a page'));
   const rows = memory.integers(ids, 'gatherRows: the ids');
   const result = memory.floats(out, 'gatherRows: the result', rows.length * width);

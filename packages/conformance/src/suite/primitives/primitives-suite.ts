@@ -2,6 +2,7 @@
 
 import { conformanceGroup } from '../conformance-group.ts';
 import type { SuiteOptions } from '../suite-options.ts';
+import { blockScaledTests } from './block-scaled-tests.ts';
 import { copyBlockTests } from './copy-block-tests.ts';
 import { elementwiseTests } from './elementwise-tests.ts';
 import { emptyTests } from './empty-tests.ts';
@@ -16,6 +17,7 @@ export function primitivesSuite(options: SuiteOptions): Promise<void> {
     reductionTests(group);
     matmulTests(group);
     rowTests(group);
+    blockScaledTests(group);
     movementTests(group);
     copyBlockTests(group);
     emptyTests(group);
