@@ -4,11 +4,12 @@
  * `windowDeviation` says otherwise.
  */
 
-import { type Backend, EagerOperations, type Shape, sizeOf, Tensor } from '@inattention/core';
-import type { ModelConfig } from '@inattention/core/math';
+import { type Backend, EagerOperations, type Shape, sizeOf, type Tensor } from '@inattention/core';
+import type { ModelConfig, WeightDType } from '@inattention/core/math';
 import { expectedTensors, Fingerprint, serializeConfig, type Tokenizer } from '@inattention/formats';
 import { collectWeights } from './decoder-weights.ts';
 import { Model } from './model.ts';
+import { checkWeightDType, placeWeight } from './place-weight.ts';
 import { Random } from './sampling/random.ts';
 
 export interface CreateOptions {
@@ -21,6 +22,8 @@ export interface CreateOptions {
   readonly windowDeviation?: number;
   /** Bytes each table may take. Default: no limit. */
   readonly tableBudget?: number;
+  /** What matrices are kept in. Default f32. */
+  readonly weightDType?: WeightDType;
 }
 
 /** Random weights of a configuration by tensor name, f32. */
@@ -49,18 +52,21 @@ export function* randomWeights(
   }
 }
 
-/** A model with random weights on a backend, which the caller keeps. */
+/** A model with random weights on a backend, which the caller keeps. Throws UnsupportedError for a dtype it does not take. */
 export function createModel(config: ModelConfig, backend: Backend, options: CreateOptions = {}): Model {
+  const { weightDType = 'f32' } = options;
+  checkWeightDType(backend, weightDType);
   const tensors = new Map<string, Tensor>();
   try {
-    for (const { name, shape, data } of randomWeights(config, options)) {
-      tensors.set(name, Tensor.from(backend, data, shape, 'weights'));
+    for (const weight of randomWeights(config, options)) {
+      tensors.set(weight.name, placeWeight(backend, weight, weightDType));
     }
     return new Model({
       backend,
       operations: new EagerOperations(backend),
       config,
       weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
+      weightDType,
       tokenizer: options.tokenizer ?? null,
       fingerprint: fingerprintOf(config, options),
       ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
@@ -71,7 +77,7 @@ export function createModel(config: ModelConfig, backend: Backend, options: Crea
   }
 }
 
-/** Equal for equal weights: everything that `randomWeights` depends on. */
+/** Equal for equal weights, whatever they are kept in: everything that `randomWeights` depends on. */
 function fingerprintOf(
   config: ModelConfig,
   { seed = 0, deviation = 0.02, windowDeviation = 0 }: CreateOptions,

@@ -22,6 +22,7 @@ import {
   type PlanOptions,
   parameterCount,
   plan,
+  type WeightDType,
 } from '@inattention/core/math';
 import type { Tokenizer } from '@inattention/formats';
 import { checkIdValues } from './check-id-values.ts';
@@ -46,6 +47,8 @@ export interface ModelParts {
   readonly operations: EagerOperations;
   readonly config: ModelConfig;
   readonly weights: DecoderWeights<Tensor>;
+  /** What `weights` keep matrices in. Default f32. */
+  readonly weightDType?: WeightDType;
   readonly tokenizer: Tokenizer | null;
   /** Identifies configuration and weights in saved sessions. */
   readonly fingerprint: string;
@@ -58,6 +61,8 @@ export class Model {
   readonly operations: EagerOperations;
   readonly config: ModelConfig;
   readonly weights: DecoderWeights<Tensor>;
+  /** What matrices are kept in. */
+  readonly weightDType: WeightDType;
   readonly contextModel: ContextModel;
   readonly tokenizer: Tokenizer | null;
   readonly fingerprint: string;
@@ -69,6 +74,7 @@ export class Model {
     this.operations = parts.operations;
     this.config = parts.config;
     this.weights = parts.weights;
+    this.weightDType = parts.weightDType ?? 'f32';
     this.tokenizer = parts.tokenizer;
     this.fingerprint = parts.fingerprint;
     const options = parts.tableBudget === undefined ? {} : { tableBudget: parts.tableBudget };
@@ -85,9 +91,9 @@ export class Model {
     return this.contextModel.tableBytes;
   }
 
-  /** Bytes each context mode would take, and which one `auto` picks. */
+  /** Bytes each context mode would take with these weights, and which one `auto` picks. */
   plan(options: PlanOptions): ContextPlan {
-    return plan(this.config, options);
+    return plan(this.config, { weightDType: this.weightDType, ...options });
   }
 
   createSession(options: SessionOptions = {}): Session {
@@ -169,7 +175,7 @@ export class Model {
     const { maxPositionEmbeddings, positionEmbeddingType } = this.config;
     const tokens =
       positionEmbeddingType === 'learned' ? Math.min(expectedTokens, maxPositionEmbeddings) : expectedTokens;
-    const planned = plan(this.config, { tokens, dtype });
+    const planned = this.plan({ tokens, dtype });
     if (budget === undefined) return planned.chosen as ContextMode;
     const fitting = planned.rows.filter((row) => row.contextBytes <= budget).map((row) => row.mode);
     if (fitting.includes(planned.chosen as ContextMode)) return planned.chosen as ContextMode;

@@ -29,9 +29,15 @@ export {
   type ContextPlanRow,
   contextBytes,
   type PlanOptions,
-  parameterCount,
   plan,
   tableBytes,
-  weightBytes,
 } from './plan.ts';
 export { createRopeAngles, maxRopePositions, type OwnedRopeAngles, ropeAnglesBytes } from './rope-angles.ts';
+export {
+  parameterCount,
+  storedBytes,
+  storedDType,
+  type WeightDType,
+  weightBytes,
+  weightDTypes,
+} from './weight-storage.ts';

@@ -11,7 +11,8 @@ import { contextModes } from './context-mode.ts';
 import { inattentionLayers } from './context-source.ts';
 import type { ModelConfig } from './model-config.ts';
 import { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
-import { maxRopePositions, ropeAnglesBytes } from './rope-angles.ts';
+import { maxRopePositions } from './rope-angles.ts';
+import { type WeightDType, weightBytes } from './weight-storage.ts';
 
 export interface PlanOptions {
   /** N: ids in the context. */
@@ -22,6 +23,8 @@ export interface PlanOptions {
   readonly budget?: number;
   /** dtype of what the context keeps. Default f32. */
   readonly dtype?: ContextDType;
+  /** What the matrices of the weights are kept in. Default f32. */
+  readonly weightDType?: WeightDType;
 }
 
 export interface ContextPlanRow {
@@ -53,6 +56,7 @@ export interface ContextPlan {
   readonly distinctIsBound: boolean;
   readonly budget: number | null;
   readonly dtype: ContextDType;
+  readonly weightDType: WeightDType;
   readonly rows: readonly ContextPlanRow[];
   /** Device bytes of the KV cache of the same-size self-attention model, in the same pages and dtype. */
   readonly selfAttentionContextBytes: number;
@@ -62,24 +66,6 @@ export interface ContextPlan {
 
 /** Decode steps that `auto` weighs against the first token: a short answer. */
 const answerLength = 64;
-
-/** Number of parameters. */
-export function parameterCount(config: ModelConfig): number {
-  const { hiddenSize: D, vocabSize: V, intermediateSize: F, headDim: C } = config;
-  const queries = config.numAttentionHeads * C;
-  const keys = config.numKeyValueHeads * C;
-  const layer = 2 * D + 2 * D * queries + 2 * D * keys + 3 * D * F;
-  const positions = config.positionEmbeddingType === 'learned' ? config.maxPositionEmbeddings * D : 0;
-  const head = config.tieWordEmbeddings ? 0 : V * D;
-  return V * D + positions + (config.initialStateWindow - 1) * D * D + config.numHiddenLayers * layer + D + head;
-}
-
-/** Device bytes of the weights in f32, with the rotary angles and slopes made from the configuration. */
-export function weightBytes(config: ModelConfig): number {
-  const angles = config.positionEmbeddingType === 'rope' ? ropeAnglesBytes(config.headDim) : 0;
-  const slopes = config.positionEmbeddingType === 'alibi' ? config.numAttentionHeads * 4 : 0;
-  return parameterCount(config) * 4 + angles + slopes;
-}
 
 /** Device bytes of one layer's KV cache. */
 function cacheBytes(config: ModelConfig, tokens: number, dtype: ContextDType): number {
@@ -118,13 +104,14 @@ export function tableBytes(config: ModelConfig, distinct: number, tokens: number
 
 /** Predicts every mode and picks the one with the least work for a first token and a short answer that fits. */
 export function plan(config: ModelConfig, options: PlanOptions): ContextPlan {
-  const { tokens, dtype = 'f32' } = options;
+  const { tokens, dtype = 'f32', weightDType = 'f32' } = options;
   checkCount(tokens, 'tokens', 0, Number.MAX_SAFE_INTEGER);
   const bound = Math.min(tokens, config.vocabSize);
   const distinct = options.distinct ?? bound;
   checkCount(distinct, 'distinct', Math.min(1, bound), bound);
   if (options.budget !== undefined) checkCount(options.budget, 'budget', 0, Number.MAX_SAFE_INTEGER);
-  const rows = contextModes.map((mode) => planRow(config, mode, tokens, distinct, dtype, options.budget));
+  const weights = weightBytes(config, weightDType);
+  const rows = contextModes.map((mode) => planRow(config, mode, tokens, distinct, dtype, weights, options.budget));
   const work = (row: ContextPlanRow) => row.firstTokenFlops + answerLength * row.decodeFlops;
   const fitting = rows.filter((row) => row.fits).sort((a, b) => work(a) - work(b) || a.totalBytes - b.totalBytes);
   return {
@@ -133,6 +120,7 @@ export function plan(config: ModelConfig, options: PlanOptions): ContextPlan {
     distinctIsBound: options.distinct === undefined,
     budget: options.budget ?? null,
     dtype,
+    weightDType,
     rows,
     selfAttentionContextBytes: config.numHiddenLayers * cacheBytes(config, tokens, dtype),
     chosen: fitting[0]?.mode ?? null,
@@ -145,11 +133,11 @@ function planRow(
   tokens: number,
   distinct: number,
   dtype: ContextDType,
+  weights: number,
   budget: number | undefined,
 ): ContextPlanRow {
   const context = contextBytes(config, mode, tokens, dtype);
   const table = mode === 'tables' ? tableBytes(config, distinct, tokens, dtype) : 0;
-  const weights = weightBytes(config);
   const totalBytes = weights + context + table;
   const reason = whyNot(config, tokens, totalBytes, budget);
   const mirrors = mode === 'states' ? 2 : 1;

@@ -18,6 +18,7 @@ import {
   type OnProgress,
   type Outcome,
   type RemoteGenerateOptions,
+  type RemoteLoadOptions,
   type SessionState,
   unwrap,
 } from './protocol.ts';
@@ -62,10 +63,15 @@ export class WorkerModels {
   }
 
   /** Loads a model in the worker. */
-  async load(location: ModelLocation, options: RunOptions = {}): Promise<WorkerModel> {
+  async load(location: ModelLocation, options: RemoteLoadOptions & RunOptions = {}): Promise<WorkerModel> {
     const { host } = this.#connection;
+    const { tableBudget, weightDType } = options;
+    const plain = {
+      ...(tableBudget !== undefined && { tableBudget }),
+      ...(weightDType !== undefined && { weightDType }),
+    };
     const description = await this.#connection.cancellable(options, (call, onProgress) =>
-      host.loadModel(location, call, onProgress),
+      host.loadModel(location, plain, call, onProgress),
     );
     return new WorkerModel(this.#connection, description);
   }

@@ -1,5 +1,11 @@
 /** `@inattention/model/worker`: models and sessions in a worker, by the same calls, so that a page stays responsive. */
 
 export { connectModels, WorkerModel, WorkerModels, WorkerSession } from './connect-models.ts';
-export type { ModelDescription, ModelLocation, RemoteGenerateOptions, SessionState } from './protocol.ts';
+export type {
+  ModelDescription,
+  ModelLocation,
+  RemoteGenerateOptions,
+  RemoteLoadOptions,
+  SessionState,
+} from './protocol.ts';
 export { type ServeOptions, serveModels } from './serve-models.ts';

@@ -4,8 +4,9 @@
  */
 
 import { type ErrorCode, InAttentionError } from '@inattention/core';
-import type { ContextDType, ContextMode, ModelConfig } from '@inattention/core/math';
+import type { ContextDType, ContextMode, ModelConfig, WeightDType } from '@inattention/core/math';
 import type { GeneratedToken } from '../generation/generate.ts';
+import type { LoadOptions } from '../load-model.ts';
 import type { SessionOptions } from '../model.ts';
 import type { Progress } from '../progress.ts';
 import type { SamplingOptions } from '../sampling/sampler.ts';
@@ -17,10 +18,14 @@ export type ModelLocation =
   | { readonly files: readonly File[] }
   | { readonly bytes: ReadonlyMap<string, Uint8Array> };
 
+/** Of `LoadOptions`, what crosses as plain data. */
+export type RemoteLoadOptions = Pick<LoadOptions, 'tableBudget' | 'weightDType'>;
+
 /** A model in a worker. */
 export interface ModelDescription {
   readonly handle: number;
   readonly config: ModelConfig;
+  readonly weightDType: WeightDType;
   readonly tokenizerName: string | null;
   readonly fingerprint: string;
   readonly backend: string;
@@ -52,7 +57,12 @@ export type RemoteGenerateOptions = SamplingOptions & {
 /** The worker's side: `call` numbers a call for `abort`. As comlink exposes it. Every method resolves to an `Outcome`, so that errors arrive whole. */
 export interface ModelHost {
   abort(call: number): void;
-  loadModel(location: ModelLocation, call: number, onProgress: OnProgress): Promise<Outcome<ModelDescription>>;
+  loadModel(
+    location: ModelLocation,
+    options: RemoteLoadOptions,
+    call: number,
+    onProgress: OnProgress,
+  ): Promise<Outcome<ModelDescription>>;
   encode(model: number, text: string): Promise<Outcome<Int32Array>>;
   decode(model: number, ids: Int32Array): Promise<Outcome<string>>;
   createSession(model: number, options: SessionOptions): Promise<Outcome<SessionState>>;

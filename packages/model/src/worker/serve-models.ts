@@ -88,7 +88,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
 
   const host: ModelHost = {
     abort: (call) => calls.get(call)?.abort(),
-    loadModel: (location, call, onProgress) =>
+    loadModel: (location, options, call, onProgress) =>
       outcomeOf(() =>
         cancellable(call, onProgress, async (run): Promise<ModelDescription> => {
           chosen ??= selectBackend(candidates);
@@ -97,12 +97,14 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
             throw error;
           });
           const model = await loadModel(sourceOf(location), backend, {
+            ...options,
             ...(run.signal && { signal: run.signal }),
             ...(run.onProgress && { onProgress: run.onProgress }),
           });
           return {
             handle: models.add(model),
             config: model.config,
+            weightDType: model.weightDType,
             tokenizerName: model.tokenizer?.name ?? null,
             fingerprint: model.fingerprint,
             backend: backend.name,
