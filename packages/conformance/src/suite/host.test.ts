@@ -7,6 +7,7 @@ import { conformanceGroup } from './conformance-group.ts';
 import { planTests } from './contexts/plan-tests.ts';
 import { workTests } from './contexts/work-tests.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
+import { weightDTypeTests } from './models/weight-dtype-tests.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
 import type { SuiteOptions } from './suite-options.ts';
 
@@ -20,6 +21,7 @@ const options: SuiteOptions = {
 await primitivesSuite(options);
 await fusedSuite(options);
 await attentionSuite(options);
+await conformanceGroup(options, 'models', weightDTypeTests);
 // Plain JavaScript takes minutes over the edits of every model: what is counted is enough.
 await conformanceGroup(options, 'contexts', (group) => {
   planTests(group);

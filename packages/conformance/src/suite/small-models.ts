@@ -2,7 +2,7 @@
 
 import type { Backend } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
-import { createModel, type Model } from '@inattention/model';
+import { type CreateOptions, createModel, type Model } from '@inattention/model';
 import { randomNumbers } from '../inputs/random-numbers.ts';
 
 /** D = 24, H = 4, G = 2, C = 6, F = 40, V = 97, three layers. */
@@ -35,9 +35,16 @@ export const smallConfigs: Readonly<Record<string, ModelConfig>> = {
   'self, alibi': { ...base, positionEmbeddingType: 'alibi', attentionTypes: ['self', 'self', 'self'] },
 };
 
+/** What `randomWeights` makes their weights from. */
+export const smallModelWeights = { seed: 8, deviation: 0.3, windowDeviation: 0.3 };
+
 /** A model of a configuration on a backend; the caller disposes of it. */
-export function smallModel(backend: Backend, config: ModelConfig): Model {
-  return createModel(config, backend, { seed: 8, deviation: 0.3, windowDeviation: 0.3 });
+export function smallModel(
+  backend: Backend,
+  config: ModelConfig,
+  options: Pick<CreateOptions, 'weightDType'> = {},
+): Model {
+  return createModel(config, backend, { ...smallModelWeights, ...options });
 }
 
 /** Random ids below `bound`. */
