@@ -2,7 +2,7 @@
 
 import './style.css';
 import { proxy, wrap } from 'comlink';
-import { resultTable } from './result-table.ts';
+import { resultElements } from './result-table.ts';
 import type { SweepWorker } from './sweep.worker.ts';
 
 const sweep = wrap<SweepWorker>(new Worker(new URL('./sweep.worker.ts', import.meta.url), { type: 'module' }));
@@ -31,7 +31,7 @@ async function run(lengths: number[]): Promise<void> {
         status.textContent = `${done} of ${total}: ${what}`;
       }),
     );
-    output.replaceChildren(resultTable(result));
+    output.replaceChildren(...resultElements(result));
     download.onclick = () => save(JSON.stringify(result, null, 2));
     download.hidden = false;
     status.textContent = 'Done.';

@@ -1,56 +1,51 @@
-/** A sweep's rows as an HTML table, built node by node: no text becomes markup. */
+/** A sweep's report as elements of the page, built node by node: no text becomes markup. */
 
 import {
-  formatBytes,
-  formatMilliseconds,
-  formatRatio,
-  formatTokens,
+  lengthTable,
+  memoryTable,
+  type ReportTable,
+  remarks,
+  runFacts,
   type SweepResult,
-  type SweepRow,
-  type Timing,
+  timeTable,
 } from '@inattention/bench';
 
-const columns = ['tokens', 'variant', 'context', 'table', 'peak', 'first token', 'vs self', 'warm', 'decode per token'];
+/** Facts, tables and remarks of a result. */
+export function resultElements(result: SweepResult): HTMLElement[] {
+  const facts = runFacts(result).map(({ name, value }) => `${name}: ${value}`);
+  const tables = [memoryTable(result), timeTable(result), lengthTable(result)];
+  return [
+    list(facts),
+    ...tables.flatMap((table) => [tableElement(table), list(table.notes)]),
+    ...remarks(result).flatMap(({ title, lines }) => [withText('h2', title), list(lines)]),
+  ];
+}
 
-export function resultTable(result: SweepResult): HTMLTableElement {
+function tableElement({ title, columns, rows }: ReportTable): HTMLTableElement {
   const table = document.createElement('table');
-  table.createCaption().textContent = `Shape ${result.shape}, ${result.dtype} contexts, ${result.backend} (${result.device}). ~ marks extrapolated figures.`;
+  table.createCaption().textContent = title;
   const head = table.createTHead().insertRow();
   for (const column of columns) {
-    const cell = document.createElement('th');
-    cell.scope = 'col';
-    cell.textContent = column;
+    const cell = withText('th', column.title);
+    cell.setAttribute('scope', 'col');
     head.append(cell);
   }
   const body = table.createTBody();
-  for (const row of result.rows) {
-    const cells = body.insertRow();
-    for (const text of cellTexts(row, result)) cells.insertCell().textContent = text;
-    if (row.refused !== undefined) cells.title = row.refused;
+  for (const cells of rows) {
+    const row = body.insertRow();
+    for (const text of cells) row.insertCell().textContent = text;
   }
   return table;
 }
 
-function cellTexts(row: SweepRow, { rows }: SweepResult): string[] {
-  const self = rows.find(({ tokens, variant }) => tokens === row.tokens && variant === 'self')?.timeToFirstToken;
-  const ratio =
-    self && row.timeToFirstToken && row.variant !== 'self'
-      ? (self.extrapolated === undefined ? '' : '~') + formatRatio(self.median / row.timeToFirstToken.median)
-      : '';
-  return [
-    formatTokens(row.tokens),
-    row.variant,
-    formatBytes(row.contextBytes),
-    row.tableBytes === 0 ? '' : formatBytes(row.tableBytes),
-    row.peakBytes === null ? '' : formatBytes(row.peakBytes),
-    timing(row.timeToFirstToken, row),
-    ratio,
-    timing(row.timeToFirstTokenWarm, row),
-    timing(row.decode, row),
-  ];
+function list(lines: readonly string[]): HTMLElement {
+  const made = document.createElement('ul');
+  made.append(...lines.map((line) => withText('li', line)));
+  return made;
 }
 
-function timing(value: Timing | null, row: SweepRow): string {
-  if (value === null) return row.refused === undefined ? '' : 'refused';
-  return (value.extrapolated === undefined ? '' : '~') + formatMilliseconds(value.median);
+function withText(name: string, text: string): HTMLElement {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
 }

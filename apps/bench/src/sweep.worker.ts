@@ -1,13 +1,18 @@
 /** Runs the sweep off the page's thread, on whichever backend fits (today: the CPU). */
 
-import { runSweep, type SweepProgress, type SweepResult, smallShape, tokenise } from '@inattention/bench';
+import {
+  decodedTokens,
+  runSweep,
+  type SweepProgress,
+  type SweepResult,
+  smallShape,
+  sweepDefaults,
+  tokenise,
+} from '@inattention/bench';
 import { selectBackend } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
 import { expose } from 'comlink';
 import { readAddresses, readNovel } from './texts.ts';
-
-/** Ids beyond the longest context, for decoding. */
-const decodedTokens = 64;
 
 let controller: AbortController | null = null;
 
@@ -15,11 +20,11 @@ const api = {
   async run(lengths: readonly number[], onProgress: (progress: SweepProgress) => void): Promise<SweepResult> {
     controller = new AbortController();
     const { signal } = controller;
-    onProgress({ done: 0, total: 1, what: 'reading and tokenising the texts' });
+    onProgress({ done: 0, total: 1, share: 0, what: 'reading and tokenising the texts' });
     const tokens = Math.max(...lengths) + decodedTokens;
     const [novel, addresses] = await Promise.all([readNovel(), readAddresses()]);
-    const text = await tokenise(novel, tokens);
-    const warmUpText = await tokenise(addresses, tokens);
+    const text = await tokenise(novel, tokens, smallShape.vocabSize);
+    const warmUpText = await tokenise(addresses, tokens, smallShape.vocabSize);
     const { backend } = await selectBackend([{ name: 'cpu', create: () => createCpuBackend() }], { signal });
     try {
       const environment = { browser: navigator.userAgent, cores: navigator.hardwareConcurrency };
@@ -30,7 +35,7 @@ const api = {
         lengths,
         text,
         warmUpText,
-        selfUpTo: 4096,
+        selfUpTo: sweepDefaults(shape).selfUpTo,
         environment,
         signal,
         onProgress,

@@ -4,9 +4,23 @@
  */
 
 export { memorySizes, planTable } from './plan-table.ts';
+export { type Fact, remarks, runFacts } from './report/facts.ts';
+export { markdownReport } from './report/markdown.ts';
+export { parseResult } from './report/parse-result.ts';
+export { type Ratio, type RowRatios, ratiosOf } from './report/ratios.ts';
+export {
+  lengthTable,
+  memoryTable,
+  planReport,
+  type ReportColumn,
+  type ReportTable,
+  timeTable,
+} from './report/report-table.ts';
 export { formatBytes, formatMilliseconds, formatRatio, formatTokens } from './report/units.ts';
 export {
+  type Outcome,
   type PlanTableRow,
+  type RowPlan,
   resultSchema,
   type SweepResult,
   type SweepRow,
@@ -15,6 +29,14 @@ export {
   type Timing,
   type Variant,
 } from './result.ts';
-export { configOf, planShapes, type Shape, smallShape, sweepShapes } from './shapes.ts';
-export { runSweep, type SweepDocument, type SweepOptions, type SweepProgress } from './sweep/sweep.ts';
+export {
+  configOf,
+  planShapes,
+  type Shape,
+  type SweepDefaults,
+  smallShape,
+  sweepDefaults,
+  sweepShapes,
+} from './shapes.ts';
+export { decodedTokens, runSweep, type SweepDocument, type SweepOptions, type SweepProgress } from './sweep/sweep.ts';
 export { type Text, tokenise } from './tokenise.ts';

@@ -2,7 +2,7 @@
 
 import type { ContextDType, ContextMode } from '@inattention/core/math';
 
-export const resultSchema = 'inattention-bench/1';
+export const resultSchema = 'inattention-bench/2';
 
 /** One model in one context mode. `self`: the same-size self-attention model with its KV cache. */
 export type Variant = ContextMode | 'self';
@@ -16,25 +16,50 @@ export interface Timing {
   readonly extrapolated?: string;
 }
 
-export interface SweepRow {
-  readonly tokens: number;
-  readonly variant: Variant;
+/** What `plan()` predicts for one variant at one length of the text, its distinct ids counted. */
+export interface RowPlan {
   /** Device bytes of the session. */
   readonly contextBytes: number;
   /** Device bytes of the model's table. */
   readonly tableBytes: number;
-  /** Most device bytes live at once, weights of this model included; null when not run. */
+  /** Weights, context and table, in bytes; the scratch of a step is not in it. */
+  readonly totalBytes: number;
+  /** Multiply-adds × 2 to the first logits, with an empty table; the baseline's prefill included. */
+  readonly firstTokenFlops: number;
+  /** Multiply-adds × 2 of each further token. */
+  readonly decodeFlops: number;
+}
+
+/**
+ * How a row came about. `refused`: it does not fit, and `reason` says so; a baseline's times may still be extrapolated.
+ * `unreached`: the sweep ended before it.
+ */
+export const outcomes = ['measured', 'extrapolated', 'refused', 'unreached'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export interface SweepRow {
+  readonly tokens: number;
+  readonly variant: Variant;
+  readonly outcome: Outcome;
+  /** Why the row was not run. */
+  readonly reason?: string;
+  readonly plan: RowPlan;
+  /** Device bytes of the session, measured; null when not run. */
+  readonly contextBytes: number | null;
+  /** Device bytes of the model's table, measured; null when not run. */
+  readonly tableBytes: number | null;
+  /** Most device bytes live at once by the ledger, weights of this model included; null when not run. */
   readonly peakBytes: number | null;
   /** From ids in hand to the first logits, with an empty table. */
   readonly timeToFirstToken: Timing | null;
   /** The same after the table has served another document; null where there is no table. */
   readonly timeToFirstTokenWarm: Timing | null;
+  /** Why there is no warm figure although there is a table. */
+  readonly warmRefused?: string;
   /** Per token after that. */
   readonly decode: Timing | null;
   /** Largest |logit − logit of mode kv| over the largest |logit|, at the first token; null for `self`. */
   readonly disagreement: number | null;
-  /** Why the row was not run. */
-  readonly refused?: string;
 }
 
 export interface SweepText {
@@ -69,6 +94,10 @@ export interface PlanTableRow {
 export interface SweepResult {
   readonly schema: typeof resultSchema;
   readonly created: string;
+  /** The command that repeats the sweep, where there was one. */
+  readonly command?: string;
+  /** Set when the sweep ended early: why. Rows not reached say so. */
+  readonly interrupted?: string;
   readonly environment: Readonly<Record<string, string | number>>;
   readonly backend: string;
   readonly device: string;
@@ -77,12 +106,16 @@ export interface SweepResult {
   readonly window: number;
   readonly parameters: { readonly inattention: number; readonly self: number };
   readonly weightBytes: { readonly inattention: number; readonly self: number };
+  /** Bytes the backend can hold in all; null when it cannot know. */
+  readonly budgetBytes: number | null;
+  /** The baseline was run up to this length, and extrapolated beyond. */
+  readonly selfUpTo: number;
   readonly text: SweepText;
   readonly warmUpText: SweepText;
   readonly texts: readonly TextRow[];
-  /** Rate of a 512³ matrix product in this run, to judge the baseline's efficiency by. */
-  readonly gemmFlopsPerSecond: number;
-  /** Rate of the baseline's prefill where it was run. */
+  /** Rate of a 512³ matrix product in this run, to judge the baseline's efficiency by; null when nothing was run. */
+  readonly gemmFlopsPerSecond: number | null;
+  /** Rate of the baseline's prefill (its multiply-adds × 2 as executed, over its first-token time) where it was run. */
   readonly selfPrefill: readonly { readonly tokens: number; readonly flopsPerSecond: number }[];
   readonly rows: readonly SweepRow[];
   readonly plan: readonly PlanTableRow[];

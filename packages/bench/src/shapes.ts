@@ -83,6 +83,23 @@ export const sweepShapes: readonly Shape[] = [smallShape, gpt2, smolLm2];
 /** Shapes of the plan table: without and with grouped-query attention, which already shrinks a KV cache. */
 export const planShapes: readonly Shape[] = [gpt2, gpt2Xl, smolLm2, llama1b];
 
+/** How a shape is swept unless asked otherwise. */
+export interface SweepDefaults {
+  readonly lengths: readonly number[];
+  /** The baseline is run up to this length. */
+  readonly selfUpTo: number;
+  readonly rounds: number;
+  /** ms; see SweepOptions. */
+  readonly roundTime: number;
+}
+
+/** Lengths and rounds for two cores: the small shape in two minutes, real ones in under 25. */
+export function sweepDefaults(shape: Shape): SweepDefaults {
+  const lengths = [1024, 4096, 16_384, 65_536];
+  if (shape === smallShape) return { lengths, selfUpTo: 4096, rounds: 3, roundTime: 6000 };
+  return { lengths: [...lengths, 131_072], selfUpTo: 4096, rounds: 3, roundTime: 20_000 };
+}
+
 /** The configuration of a shape with rotary positions. `window` is w; 1 makes the plain transformer's parameters. */
 export function configOf(shape: Shape, attention: AttentionType, window: number): ModelConfig {
   const { name: _, ...sizes } = shape;

@@ -1,43 +1,53 @@
 /**
- * Figures of the baseline at lengths too long to run here, from those that were run. Every figure made here carries its
+ * Times of the baseline at lengths too long to run here, from those that were run. Every figure made here carries its
  * formula.
  */
 
 import type { ModelConfig } from '@inattention/core/math';
 import type { Timing } from '../result.ts';
+import { baselinePrefillFlops, prefillFormula } from './baseline-work.ts';
 
-/** Multiply-adds × 2 of the self-attention prefill of N tokens, the first logits included. */
-export function prefillFlops(config: ModelConfig, tokens: number): number {
-  const { hiddenSize: D, intermediateSize: F, headDim: C, numHiddenLayers: L, vocabSize: V } = config;
-  const queries = config.numAttentionHeads * C;
-  const keys = config.numKeyValueHeads * C;
-  const perToken = 4 * queries * D + 4 * keys * D + 6 * D * F;
-  return L * (perToken * tokens + 2 * queries * tokens * tokens) + 2 * D * V;
+/** A median at a length. */
+export interface Point {
+  readonly tokens: number;
+  readonly median: number;
 }
 
-/** The first token at `tokens`, in proportion to the work, from one measured at `measuredTokens`. */
-export function extrapolatePrefill(
-  config: ModelConfig,
-  measured: Timing,
-  measuredTokens: number,
-  tokens: number,
-): Timing {
-  const ratio = prefillFlops(config, tokens) / prefillFlops(config, measuredTokens);
+/** The first token at `tokens`, in proportion to the work, from one measured. */
+export function extrapolatePrefill(config: ModelConfig, measured: Point, tokens: number): Timing {
+  const from = measured.tokens;
   return {
-    median: measured.median * ratio,
+    median: (measured.median * baselinePrefillFlops(config, tokens)) / baselinePrefillFlops(config, from),
     rounds: 0,
-    extrapolated: `ms(${measuredTokens}) · flops(${tokens}) / flops(${measuredTokens}), flops(N) = L((4HC·D + 4GC·D + 6D·F)N + 2HC·N²) + 2D·V`,
+    extrapolated: `first token of self: ms(${from}) · flops(N) / flops(${from}), ${prefillFormula}`,
   };
 }
 
 /**
- * Decode at `tokens`: what it took at `measuredTokens`, and what InAttention's mode kv took more, since both attend over
- * the same KV cache by the same kernel.
+ * Decode at `tokens`: what the baseline took at its longest length n, and what InAttention's mode kv took more at
+ * `tokens` than at n, since both attend over the same KV cache by the same kernel. Where kv was not run that far, a line
+ * through the two longest lengths that were run, of kv or else of the baseline. `self` and `kv` are measured points in
+ * order of length. Null when there are too few of them.
  */
-export function extrapolateDecode(measured: Timing, measuredTokens: number, kvThere: Timing, kvHere: Timing): Timing {
+export function extrapolateDecode(self: readonly Point[], kv: readonly Point[], tokens: number): Timing | null {
+  const last = self.at(-1);
+  if (last === undefined) return null;
+  const there = kv.find((point) => point.tokens === last.tokens);
+  const here = kv.find((point) => point.tokens === tokens);
+  if (there !== undefined && here !== undefined) {
+    return {
+      median: last.median + Math.max(0, here.median - there.median),
+      rounds: 0,
+      extrapolated: `decode of self: ms(${last.tokens}) + ms_kv(N) − ms_kv(${last.tokens}), the same attention over the same cache`,
+    };
+  }
+  const [name, line] = kv.length >= 2 ? ['ms_kv', kv] : ['ms', self];
+  const [first, second] = line.slice(-2);
+  if (first === undefined || second === undefined) return null;
+  const slope = Math.max(0, (second.median - first.median) / (second.tokens - first.tokens));
   return {
-    median: measured.median + Math.max(0, kvHere.median - kvThere.median),
+    median: last.median + slope * (tokens - last.tokens),
     rounds: 0,
-    extrapolated: `ms(${measuredTokens}) + ms_kv(N) − ms_kv(${measuredTokens}): the same attention over the same cache`,
+    extrapolated: `decode of self: ms(${last.tokens}) + s·(N − ${last.tokens}), s = (${name}(${second.tokens}) − ${name}(${first.tokens})) / ${second.tokens - first.tokens}`,
   };
 }

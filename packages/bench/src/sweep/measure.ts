@@ -1,7 +1,8 @@
 /** One measurement of one variant at one length: bytes, first token cold and warm, decode steps. */
 
-import { type ContextDType, type ContextMode, contextBytes } from '@inattention/core/math';
-import type { Model, Session } from '@inattention/model';
+import { InAttentionError } from '@inattention/core';
+import { type ContextDType, type ContextMode, weightBytes } from '@inattention/core/math';
+import type { Model, Progress, RunOptions, Session } from '@inattention/model';
 import type { Variant } from '../result.ts';
 
 export interface MeasureOptions {
@@ -17,6 +18,8 @@ export interface MeasureOptions {
   /** Milliseconds after which no further decode step is begun. */
   readonly decodeTime: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told what is being done, and how much of it is. */
+  readonly onStep?: ((what: string, share?: number) => void) | undefined;
 }
 
 export interface Measurement {
@@ -25,52 +28,69 @@ export interface Measurement {
   readonly peakBytes: number;
   readonly coldMs: number;
   readonly warmMs: number | null;
+  /** Why there is no warm figure although there is a table: there was no room for both documents' ids. */
+  readonly warmRefused?: string;
   readonly decodeMs: readonly number[];
   readonly logits: Float32Array;
 }
 
+/** Whether an error says that something does not fit; the session is then as it was before. */
+export function isRefusal(error: unknown): error is InAttentionError {
+  return InAttentionError.isInstance(error, 'OUT_OF_MEMORY') || InAttentionError.isInstance(error, 'BUDGET_EXCEEDED');
+}
+
 /** Measures with an empty table, and leaves no session behind. The model's tables are emptied first. */
 export async function measure(model: Model, options: MeasureOptions): Promise<Measurement> {
-  const { variant, text, warmUp, length, signal } = options;
+  const { variant, text, length } = options;
   const { ledger } = model.backend;
-  const run = signal === undefined ? {} : { signal };
   const mode: ContextMode = variant === 'self' ? 'kv' : variant;
   model.contextModel.invalidate();
   ledger.resetPeak();
-  const before = ledger.snapshot();
-  const ownWeights = weightsOf(model);
-  const start = performance.now();
+  const before = ledger.snapshot().liveTotal;
   using session = model.createSession({ context: mode, dtype: options.dtype });
+  const run = runOptions(options, 'first token');
+  const start = performance.now();
   await session.append(text.subarray(0, length), run);
   const logits = await session.nextLogits(run);
   const coldMs = performance.now() - start;
-  const { contextBytes: bytes, tableBytes } = session;
+  const { contextBytes, tableBytes } = session;
   const decodeMs = await decode(session, options);
-  const peakBytes = ownWeights + ledger.snapshot().peakLive - before.liveTotal;
+  const peakBytes = weightBytes(model.config) + ledger.snapshot().peakLive - before;
   session.dispose();
-  const warmMs = variant === 'tables' ? await measureWarm(model, options, warmUp) : null;
-  return { contextBytes: bytes, tableBytes, peakBytes, coldMs, warmMs, decodeMs, logits };
+  const warm = variant === 'tables' ? await measureWarm(model, options) : { warmMs: null };
+  return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, decodeMs, logits };
 }
 
 /** The first token of the text when the table has served another document of the same length. */
-async function measureWarm(model: Model, { text, length, dtype, signal }: MeasureOptions, warmUp: Int32Array) {
-  const run = signal === undefined ? {} : { signal };
+async function measureWarm(
+  model: Model,
+  options: MeasureOptions,
+): Promise<Pick<Measurement, 'warmMs' | 'warmRefused'>> {
+  const { text, warmUp, length, dtype } = options;
   model.contextModel.invalidate();
-  using other = model.createSession({ context: 'tables', dtype });
-  await other.append(warmUp.subarray(0, length), run);
-  const start = performance.now();
-  using session = model.createSession({ context: 'tables', dtype });
-  await session.append(text.subarray(0, length), run);
-  await session.nextLogits(run);
-  return performance.now() - start;
+  try {
+    using other = model.createSession({ context: 'tables', dtype });
+    await other.append(warmUp.subarray(0, length), runOptions(options, 'warming the table'));
+    using session = model.createSession({ context: 'tables', dtype });
+    const run = runOptions(options, 'first token, warm');
+    const start = performance.now();
+    await session.append(text.subarray(0, length), run);
+    await session.nextLogits(run);
+    return { warmMs: performance.now() - start };
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return { warmMs: null, warmRefused: error.message };
+  }
 }
 
-async function decode(session: Session, { text, length, decodeSteps, decodeTime, signal }: MeasureOptions) {
-  const run = signal === undefined ? {} : { signal };
+async function decode(session: Session, options: MeasureOptions): Promise<number[]> {
+  const { text, length, decodeSteps, decodeTime } = options;
+  const run = { signal: options.signal };
   const times: number[] = [];
   const begin = performance.now();
   for (let step = 0; step < decodeSteps; step += 1) {
     if (step > 0 && performance.now() - begin > decodeTime) break;
+    options.onStep?.('decoding', step / decodeSteps);
     const start = performance.now();
     await session.append(text.subarray(length + step, length + step + 1), run);
     await session.nextLogits(run);
@@ -79,12 +99,8 @@ async function decode(session: Session, { text, length, decodeSteps, decodeTime,
   return times;
 }
 
-/** Device bytes of one model's weights. */
-function weightsOf(model: Model): number {
-  return model.plan({ tokens: 0 }).rows[0]?.weightBytes ?? 0;
-}
-
-/** Device bytes that a variant's context would take, for rows that are not run. */
-export function predictedContextBytes(model: Model, variant: Variant, tokens: number, dtype: ContextDType): number {
-  return contextBytes(model.config, variant === 'self' ? 'kv' : variant, tokens, dtype);
+function runOptions({ signal, onStep }: MeasureOptions, what: string): RunOptions {
+  onStep?.(what);
+  if (onStep === undefined) return { signal };
+  return { signal, onProgress: ({ done, total }: Progress) => onStep(what, done / total) };
 }

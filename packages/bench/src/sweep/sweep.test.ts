@@ -1,11 +1,13 @@
 import { createCpuBackend } from '@inattention/cpu';
 import { describe, expect, test } from 'vitest';
 import { planTable } from '../plan-table.ts';
-import { terminalReport } from '../report/terminal.ts';
-import { resultSchema } from '../result.ts';
+import type { SweepResult } from '../result.ts';
 import { configOf, type Shape } from '../shapes.ts';
-import { extrapolatePrefill, prefillFlops } from './extrapolate.ts';
-import { runSweep, type SweepOptions } from './sweep.ts';
+import { baselineDecodeFlops, baselinePrefillFlops } from './baseline-work.ts';
+import { extrapolateDecode, extrapolatePrefill } from './extrapolate.ts';
+import { createSweepModels, residentBytes } from './models.ts';
+import { planRow } from './row-plan.ts';
+import { runSweep, type SweepOptions, type SweepProgress } from './sweep.ts';
 
 const shape: Shape = {
   name: 'tiny',
@@ -43,46 +45,122 @@ async function sweep(options: Partial<SweepOptions>, maxBytes?: number) {
 }
 
 describe('runSweep', () => {
-  test('measures every variant at every length, and marks what it extrapolates', async () => {
-    const progress: number[] = [];
-    const result = await sweep({ onProgress: ({ done }) => progress.push(done) });
-    expect(result.schema).toBe(resultSchema);
-    expect(result.rows).toHaveLength(15);
+  test('measures every variant at every length beside its plan, and marks what it extrapolates', async () => {
+    const progress: SweepProgress[] = [];
+    const result = await sweep({ lengths: [900, 100, 300, 100], onProgress: (step) => progress.push(step) });
+    expect(result.rows.map(({ tokens }) => tokens)).toEqual([100, 300, 900].flatMap((tokens) => Array(5).fill(tokens)));
     for (const row of result.rows) {
       const extrapolated = row.variant === 'self' && row.tokens === 900;
+      expect(row.outcome).toBe(extrapolated ? 'extrapolated' : 'measured');
       expect(row.timeToFirstToken?.extrapolated !== undefined).toBe(extrapolated);
       expect(row.decode?.extrapolated !== undefined).toBe(extrapolated);
       expect(row.timeToFirstToken?.median).toBeGreaterThan(0);
       expect(row.timeToFirstTokenWarm !== null).toBe(row.variant === 'tables');
       if (row.disagreement !== null) expect(row.disagreement).toBeLessThan(2e-4);
+      if (extrapolated) continue;
+      expect(row.contextBytes).toBe(row.plan.contextBytes);
+      expect(row.tableBytes).toBe(row.plan.tableBytes);
+      expect(row.peakBytes).toBeGreaterThan(row.plan.totalBytes);
     }
-    expect(progress.at(-1)).toBe(15);
+    expect(progress.at(-1)).toEqual({ done: 14, total: 14, share: 1, what: 'done' });
+    expect(progress.map(({ what }) => what)).toContain('tables at 900 tokens, round 1: first token 100 %');
     expect(result.selfPrefill.map(({ tokens }) => tokens)).toEqual([100, 300]);
-    const report = terminalReport(result);
-    for (const word of ['self', 'tables', 'states', 'ids', 'Extrapolated figures', 'What fits']) {
-      expect(report).toContain(word);
-    }
   });
 
-  test('a variant that does not fit becomes a row that says why, with the bytes', async () => {
-    const result = await sweep({ lengths: [30_000], variants: ['kv', 'ids'], selfUpTo: 1 }, 6_000_000);
-    const [kv, ids] = result.rows;
-    expect(kv?.refused).toMatch(/out of memory.*\d+ bytes/s);
+  test('what the plan has no room for becomes a row that says why, with the bytes, and is not tried', async () => {
+    const tried: string[] = [];
+    const onProgress = ({ what }: SweepProgress) => void tried.push(what);
+    const result = await sweep(
+      { lengths: [30_000], variants: ['self', 'kv', 'ids'], selfUpTo: 1, onProgress },
+      6_000_000,
+    );
+    const [self, kv, ids] = result.rows;
+    expect(kv?.outcome).toBe('refused');
+    expect(kv?.reason).toMatch(/^needs \d+ bytes .* and the backend holds 59\d+$/);
+    expect(Number(/\d+/.exec(kv?.reason ?? '')?.[0])).toBeGreaterThan(kv?.plan.contextBytes ?? Infinity);
     expect(kv?.timeToFirstToken).toBeNull();
-    expect(ids?.refused).toBeUndefined();
-    expect(terminalReport(result)).toContain('refused');
+    expect(self?.outcome).toBe('refused');
+    expect(ids?.outcome).toBe('measured');
+    expect(tried.some((what) => what.startsWith('kv'))).toBe(false);
   });
 
-  test('can be cancelled', async () => {
+  test('models that do not fit refuse every row, and nothing is run', async () => {
+    const result = await sweep({}, 140_000);
+    expect(new Set(result.rows.map(({ outcome }) => outcome))).toEqual(new Set(['refused']));
+    expect(result.gemmFlopsPerSecond).toBeNull();
+  });
+
+  test('a backend that has no room after all refuses the row in its own words', async () => {
+    const config = configOf(shape, 'inattention', 3);
+    const resident = residentBytes(config, configOf(shape, 'self', 1));
+    const { contextBytes } = planRow(config, 'kv', 20_000, 200, 'f32');
+    const options = { lengths: [20_000], variants: ['kv'] as const };
+    // What the plan needs, and 70 kB for the kernels' constants and rounding, but nothing for the scratch of a step.
+    const result = await sweep(options, resident + contextBytes + 70_000);
+    const [row] = result.rows;
+    expect(row?.outcome).toBe('refused');
+    expect(row?.reason).toContain('out of memory');
+  });
+
+  test('the models of a sweep hold their weights once', async () => {
+    using backend = await createCpuBackend();
+    const configs = [configOf(shape, 'inattention', 3), configOf(shape, 'self', 1)] as const;
+    const before = backend.ledger.live('weights');
+    const models = await createSweepModels(backend, ...configs);
+    expect(backend.ledger.live('weights') - before).toBe(residentBytes(...configs));
+    models[Symbol.dispose]();
+    expect(backend.ledger.live('weights')).toBe(before);
+  });
+
+  test('cancelled, it hands over what was measured and leaves nothing behind', async () => {
+    const controller = new AbortController();
+    const partial: SweepResult[] = [];
+    const running = sweep({
+      signal: controller.signal,
+      onProgress: ({ what }) => what.startsWith('kv at 300') && controller.abort(),
+      onPartial: (result) => partial.push(result),
+    });
+    await expect(running).rejects.toMatchObject({ code: 'ABORTED' });
+    const last = partial.at(-1);
+    expect(last?.interrupted).toBeDefined();
+    const outcomes = last?.rows.map(({ outcome }) => outcome);
+    expect(outcomes).toEqual([
+      ...Array(5).fill('measured'),
+      ...['measured', 'measured', 'unreached', 'unreached', 'unreached'],
+      ...['extrapolated', ...Array(4).fill('unreached')],
+    ]);
+  });
+
+  test('cancelled before it begins, it measures nothing', async () => {
     await expect(sweep({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
   });
 });
 
-test('extrapolation is in proportion to the work, and says so', () => {
+describe('the baseline', () => {
   const config = configOf(shape, 'self', 1);
-  const { median, extrapolated } = extrapolatePrefill(config, { median: 10, rounds: 3 }, 100, 400);
-  expect(median).toBeCloseTo((10 * prefillFlops(config, 400)) / prefillFlops(config, 100), 10);
-  expect(extrapolated).toContain('flops(400) / flops(100)');
+  const point = (tokens: number, median: number) => ({ tokens, median });
+
+  test('one token’s prefill is a decode step of one position', () => {
+    const attentionToItself = 2 * 4 * 8; // half of 4HC in each layer but the last, which the causal mask leaves out
+    expect(baselineDecodeFlops(config, 1) - baselinePrefillFlops(config, 1)).toBe(attentionToItself);
+  });
+
+  test('its first token is extrapolated in proportion to the work, and says so', () => {
+    const { median, extrapolated } = extrapolatePrefill(config, point(100, 10), 400);
+    const ratio = baselinePrefillFlops(config, 400) / baselinePrefillFlops(config, 100);
+    expect(ratio).toBeGreaterThan(4);
+    expect(median).toBeCloseTo(10 * ratio, 10);
+    expect(extrapolated).toContain('ms(100) · flops(N) / flops(100)');
+  });
+
+  test('its decode follows kv where that was run, and a line where it was not', () => {
+    const self = [point(100, 3), point(300, 5)];
+    expect(extrapolateDecode(self, [point(300, 6), point(900, 16)], 900)?.median).toBe(15);
+    expect(extrapolateDecode(self, [point(300, 6), point(600, 12)], 900)?.median).toBe(5 + 12);
+    expect(extrapolateDecode(self, [], 900)).toMatchObject({ median: 11, rounds: 0 });
+    expect(extrapolateDecode(self.slice(1), [], 900)).toBeNull();
+    expect(extrapolateDecode([], [point(900, 1)], 900)).toBeNull();
+  });
 });
 
 test('more memory fits more tokens', () => {

@@ -1,27 +1,20 @@
 /**
  * The context sweep, the project's main measurement: InAttention in each context mode against the same-size
- * self-attention model with KV cache and tiled attention, same dtype, same backend, in one run. Variants take turns
- * within each round; figures are medians. No Node here: apps run it in the browser.
+ * self-attention model with KV cache and tiled attention, same weights, same dtype, same backend, in one run. Variants
+ * take turns within each round; figures are medians. What does not fit is planned, not tried. No Node here: apps run
+ * it in the browser.
  */
 
-import { type Backend, InAttentionError, throwIfAborted } from '@inattention/core';
+import { type Backend, throwIfAborted } from '@inattention/core';
 import { type ContextDType, contextModes, parameterCount, weightBytes } from '@inattention/core/math';
-import { createModel, type Model } from '@inattention/model';
 import { planTable } from '../plan-table.ts';
-import {
-  resultSchema,
-  type SweepResult,
-  type SweepRow,
-  type SweepText,
-  type TextRow,
-  type Timing,
-  type Variant,
-} from '../result.ts';
+import { resultSchema, type SweepResult, type SweepText, type TextRow, type Variant } from '../result.ts';
 import { configOf, type Shape } from '../shapes.ts';
-import { median } from '../statistics.ts';
-import { extrapolateDecode, extrapolatePrefill, prefillFlops } from './extrapolate.ts';
+import { Cell } from './cell.ts';
 import { measureGemm } from './gemm.ts';
-import { type Measurement, measure, predictedContextBytes } from './measure.ts';
+import { isRefusal, type MeasureOptions, measure } from './measure.ts';
+import { createSweepModels, residentBytes, type SweepModels } from './models.ts';
+import { planRow, whyNot } from './row-plan.ts';
 
 /** A document as token ids of the shape's vocabulary. */
 export interface SweepDocument extends SweepText {
@@ -32,186 +25,212 @@ export interface SweepOptions {
   readonly backend: Backend;
   readonly shape: Shape;
   readonly lengths: readonly number[];
+  /** Default: the baseline and every mode. */
   readonly variants?: readonly Variant[];
+  /** dtype of contexts, the baseline's KV cache too. Default f32. */
   readonly dtype?: ContextDType;
-  /** w of the InAttention model. The baseline is the plain transformer, w = 1. */
+  /** w of the InAttention model. The baseline is the plain transformer, w = 1. Default 3. */
   readonly window?: number;
   readonly text: SweepDocument;
   readonly warmUpText: SweepDocument;
   /** The baseline is run up to this length, and extrapolated beyond. */
   readonly selfUpTo: number;
-  /** Rounds per length while they are short. */
+  /** Rounds per length at most. Default 3. */
   readonly rounds?: number;
+  /** A further round of a length is begun only while its rounds together took less than this, in ms. Default 6000. */
+  readonly roundTime?: number;
   readonly environment?: Readonly<Record<string, string | number>>;
+  /** The command that repeats the sweep, for the report. */
+  readonly command?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: SweepProgress) => void;
+  /** Told the result so far after each measurement, and when the sweep ends early: before it throws. */
+  readonly onPartial?: (result: SweepResult) => void;
 }
 
 export interface SweepProgress {
+  /** Cells (variant × length) that were measured at least once, and cells that will be. */
   readonly done: number;
   readonly total: number;
+  /** Share of all work done, by planned arithmetic: a rough guide to the time left. */
+  readonly share: number;
   /** What is being measured. */
   readonly what: string;
 }
 
-/** A further round is begun only while all rounds of a length took less than this, in ms. */
-const roundTime = 6000;
 const decodeSteps = 16;
 const decodeTime = 1000;
 
+/** Length of the round that warms up code before anything is measured. */
+const warmUpTokens = 64;
+
 const allVariants: readonly Variant[] = ['self', ...contextModes];
+
+/** Tokens that a text needs beyond the longest length, for decoding. */
+export const decodedTokens: number = decodeSteps;
 
 /** Runs the sweep. Throws AbortedError; a variant that does not fit becomes a row that says why. */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
-  const { backend, shape, dtype = 'f32', window = 3, text, warmUpText, environment = {} } = options;
-  const variants = options.variants ?? allVariants;
-  const self = configOf(shape, 'self', 1);
-  const inattention = configOf(shape, 'inattention', window);
-  // The window starts at 0 in new models; here it is given the size of other weights, so that its work is real.
-  using model = createModel(inattention, backend, { seed: 1, windowDeviation: 0.02 });
-  using baseline = createModel(self, backend, { seed: 1 });
-  const gemmFlopsPerSecond = await measureGemm(backend);
-  const rows: SweepRow[] = [];
-  const total = options.lengths.length * variants.length;
-  for (const tokens of options.lengths) {
-    const cells = variants.map((variant) => new Cell(variant, variant === 'self' ? baseline : model, tokens, options));
-    let done = rows.length;
-    const begin = performance.now();
-    for (let round = 0; round < (options.rounds ?? 3); round += 1) {
-      if (round > 0 && performance.now() - begin > roundTime) break;
-      for (const cell of cells) {
-        throwIfAborted(options.signal, 'The sweep');
-        options.onProgress?.({ done, total, what: `${cell.variant}, ${tokens} tokens, round ${round + 1}` });
-        await cell.run();
-        if (round === 0) done += 1;
-      }
-    }
-    rows.push(...cells.map((cell) => cell.row(cells, rows)));
+  const sweep = new Sweep(options);
+  try {
+    await sweep.run();
+  } catch (error) {
+    options.onPartial?.(sweep.result(error instanceof Error ? error.message : String(error)));
+    throw error;
   }
-  options.onProgress?.({ done: total, total, what: 'done' });
-  return {
-    schema: resultSchema,
-    created: new Date().toISOString(),
-    environment,
-    backend: backend.name,
-    device: backend.info.device,
-    shape: shape.name,
-    dtype,
-    window,
-    parameters: { inattention: parameterCount(inattention), self: parameterCount(self) },
-    weightBytes: { inattention: weightBytes(inattention), self: weightBytes(self) },
-    text: describeText(text),
-    warmUpText: describeText(warmUpText),
-    texts: options.lengths.map((tokens) => textRow(text.ids, warmUpText.ids, tokens)),
-    gemmFlopsPerSecond,
-    selfPrefill: rows.flatMap(({ variant, tokens, timeToFirstToken: first }) =>
-      variant === 'self' && first !== null && first.extrapolated === undefined
-        ? [{ tokens, flopsPerSecond: (prefillFlops(self, tokens) / first.median) * 1000 }]
-        : [],
-    ),
-    rows,
-    plan: planTable(dtype),
-  };
+  return sweep.result();
 }
 
-/** One variant at one length. */
-class Cell {
-  readonly variant: Variant;
-  readonly #model: Model;
-  readonly #tokens: number;
+class Sweep {
   readonly #options: SweepOptions;
-  readonly #measured: Measurement[] = [];
-  #refused: string | null = null;
+  readonly #configs;
+  readonly #lengths: readonly number[];
+  readonly #cells: readonly Cell[];
+  readonly #created = new Date().toISOString();
+  readonly #planTable;
+  readonly #texts: readonly TextRow[];
+  #gemmFlopsPerSecond: number | null = null;
+  #workDone = 0;
 
-  constructor(variant: Variant, model: Model, tokens: number, options: SweepOptions) {
-    this.variant = variant;
-    this.#model = model;
-    this.#tokens = tokens;
+  constructor(options: SweepOptions) {
+    const { shape, backend, text, selfUpTo, dtype = 'f32', window = 3, variants = allVariants } = options;
     this.#options = options;
-  }
-
-  /** Measures once, unless the baseline is to be extrapolated or the variant was refused. */
-  async run(): Promise<void> {
-    const { dtype = 'f32', text, warmUpText, selfUpTo, signal } = this.#options;
-    if (this.#refused !== null || (this.variant === 'self' && this.#tokens > selfUpTo)) return;
-    try {
-      const measurement = await measure(this.#model, {
-        variant: this.variant,
-        dtype,
-        text: text.ids,
-        warmUp: warmUpText.ids,
-        length: this.#tokens,
-        decodeSteps,
-        decodeTime,
-        signal,
+    this.#configs = { inattention: configOf(shape, 'inattention', window), self: configOf(shape, 'self', 1) };
+    this.#lengths = [...new Set(options.lengths)].sort((a, b) => a - b);
+    this.#planTable = planTable(dtype);
+    this.#texts = this.#lengths.map((tokens) => textRow(text.ids, options.warmUpText.ids, tokens));
+    const resident = residentBytes(this.#configs.inattention, this.#configs.self);
+    this.#cells = this.#lengths.flatMap((tokens) => {
+      const distinct = new Set(text.ids.subarray(0, tokens)).size;
+      return [...new Set(variants)].map((variant) => {
+        const config = variant === 'self' ? this.#configs.self : this.#configs.inattention;
+        const plan = planRow(config, variant, tokens, distinct, dtype);
+        const refused = whyNot(plan, resident, backend.capabilities.maxTotalBytes);
+        return new Cell({ variant, tokens, plan, refused, beyond: variant === 'self' && tokens > selfUpTo, config });
       });
-      this.#measured.push(measurement);
-    } catch (error) {
-      const refusal =
-        InAttentionError.isInstance(error, 'OUT_OF_MEMORY') || InAttentionError.isInstance(error, 'BUDGET_EXCEEDED');
-      if (!refusal) throw error;
-      this.#refused = (error as InAttentionError).message;
+    });
+  }
+
+  async run(): Promise<void> {
+    const { backend, signal } = this.#options;
+    const running = this.#cells.filter((cell) => cell.runs);
+    if (running.length === 0) return;
+    this.#gemmFlopsPerSecond = await unlessRefused(measureGemm(backend));
+    this.#progress('making the models');
+    const { inattention, self } = this.#configs;
+    const creating = createSweepModels(backend, inattention, self, signal);
+    using models = await unlessRefused(creating, (reason) => {
+      for (const cell of running) cell.refuse(reason);
+    });
+    if (models === null) return;
+    await this.#warmUp(models, running);
+    for (const tokens of this.#lengths) {
+      await this.#measureLength(
+        models,
+        running.filter((cell) => cell.tokens === tokens),
+        tokens,
+      );
+    }
+    this.#progress('done');
+  }
+
+  /** Rounds of one length, every variant in turn. */
+  async #measureLength(models: SweepModels, cells: readonly Cell[], tokens: number): Promise<void> {
+    const { rounds = 3, roundTime = 6000, signal, onPartial } = this.#options;
+    const begin = performance.now();
+    for (let round = 0; round < rounds; round += 1) {
+      if (round > 0 && performance.now() - begin > roundTime) break;
+      for (const cell of cells) {
+        if (!cell.runs) continue;
+        throwIfAborted(signal, 'The sweep');
+        const what = `${cell.variant} at ${tokens} tokens, round ${round + 1}`;
+        this.#progress(what);
+        await cell.run(models[cell.variant === 'self' ? 'self' : 'inattention'], {
+          ...this.#documents(),
+          onStep: (step, share) =>
+            this.#progress(`${what}: ${step}${share === undefined ? '' : ` ${Math.floor(100 * share)} %`}`),
+        });
+        if (round === 0) this.#workDone += workOf(cell);
+        onPartial?.(this.result('still running'));
+      }
     }
   }
 
-  /** Logits after the text, of the first round. */
-  get firstLogits(): Float32Array | undefined {
-    return this.#measured[0]?.logits;
+  /** Runs each variant once on a few tokens, unrecorded, so that engines have compiled what will be measured. */
+  async #warmUp(models: SweepModels, cells: readonly Cell[]): Promise<void> {
+    const length = Math.min(warmUpTokens, ...this.#lengths);
+    for (const variant of new Set(cells.map((cell) => cell.variant))) {
+      throwIfAborted(this.#options.signal, 'The sweep');
+      this.#progress(`warming up ${variant}`);
+      const model = models[variant === 'self' ? 'self' : 'inattention'];
+      // What does not even fit 64 tokens will say so in its rows.
+      await unlessRefused(measure(model, { ...this.#documents(), variant, length, decodeSteps: 2 }));
+    }
   }
 
-  /** The row; `earlier` are rows of shorter lengths, for extrapolation. */
-  row(cells: readonly Cell[], earlier: readonly SweepRow[]): SweepRow {
-    const { dtype = 'f32' } = this.#options;
-    const [first] = this.#measured;
-    const tokens = this.#tokens;
-    const { variant } = this;
-    if (this.#refused !== null || first === undefined) {
-      const bytes = predictedContextBytes(this.#model, variant, tokens, dtype);
-      const empty = { tokens, variant, contextBytes: bytes, tableBytes: 0, peakBytes: null, disagreement: null };
-      const nothing = { timeToFirstToken: null, timeToFirstTokenWarm: null, decode: null };
-      if (this.#refused !== null) return { ...empty, ...nothing, refused: this.#refused };
-      return { ...empty, ...nothing, ...this.#extrapolate(cells, earlier) };
-    }
-    const rounds = this.#measured.length;
-    const warm = this.#measured.flatMap(({ warmMs }) => (warmMs === null ? [] : [warmMs]));
+  #documents(): Omit<MeasureOptions, 'variant' | 'length'> {
+    const { dtype = 'f32', text, warmUpText, signal } = this.#options;
+    return { dtype, text: text.ids, warmUp: warmUpText.ids, decodeSteps, decodeTime, signal };
+  }
+
+  #progress(what: string): void {
+    const running = this.#cells.filter((cell) => cell.runs);
+    const work = running.reduce((sum, cell) => sum + workOf(cell), 0);
+    const done = running.filter((cell) => cell.firstToken !== null).length;
+    const share = work === 0 ? 1 : Math.min(1, this.#workDone / work);
+    this.#options.onProgress?.({ done, total: running.length, share, what });
+  }
+
+  /** What is known so far; `interrupted` says why it is not all. */
+  result(interrupted?: string): SweepResult {
+    const { backend, shape, text, warmUpText, dtype = 'f32', window = 3, environment = {}, command } = this.#options;
+    const { inattention, self } = this.#configs;
+    const { maxTotalBytes } = backend.capabilities;
+    const rows = this.#cells.map((cell) => cell.row(this.#cells));
     return {
-      tokens,
-      variant,
-      contextBytes: first.contextBytes,
-      tableBytes: first.tableBytes,
-      peakBytes: Math.max(...this.#measured.map(({ peakBytes }) => peakBytes)),
-      timeToFirstToken: { median: median(this.#measured.map(({ coldMs }) => coldMs)), rounds },
-      timeToFirstTokenWarm: warm.length === 0 ? null : { median: median(warm), rounds: warm.length },
-      decode: this.decode,
-      disagreement: variant === 'self' ? null : this.#disagreement(cells),
+      schema: resultSchema,
+      created: this.#created,
+      ...(command !== undefined && { command }),
+      ...(interrupted !== undefined && { interrupted }),
+      environment,
+      backend: backend.name,
+      device: backend.info.device,
+      shape: shape.name,
+      dtype,
+      window,
+      parameters: { inattention: parameterCount(inattention), self: parameterCount(self) },
+      weightBytes: { inattention: weightBytes(inattention), self: weightBytes(self) },
+      budgetBytes: Number.isFinite(maxTotalBytes) ? maxTotalBytes : null,
+      selfUpTo: this.#options.selfUpTo,
+      text: describeText(text),
+      warmUpText: describeText(warmUpText),
+      texts: this.#texts,
+      gemmFlopsPerSecond: this.#gemmFlopsPerSecond,
+      selfPrefill: rows.flatMap(({ variant, tokens, plan, outcome, timeToFirstToken: first }) =>
+        variant === 'self' && outcome === 'measured' && first !== null
+          ? [{ tokens, flopsPerSecond: (1000 * plan.firstTokenFlops) / first.median }]
+          : [],
+      ),
+      rows,
+      plan: this.#planTable,
     };
   }
+}
 
-  /** Median time of a decode step, of the steps measured. */
-  get decode(): Timing | null {
-    const steps = this.#measured.flatMap(({ decodeMs }) => decodeMs);
-    return steps.length === 0 ? null : { median: median(steps), rounds: steps.length };
+/** What `work` makes, or null when the backend has no room for it. */
+async function unlessRefused<T>(work: Promise<T>, onRefusal?: (reason: string) => void): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    onRefusal?.(error.message);
+    return null;
   }
+}
 
-  #extrapolate(cells: readonly Cell[], earlier: readonly SweepRow[]): Partial<SweepRow> {
-    const same = earlier.filter(({ variant, decode }) => variant === this.variant && decode?.rounds);
-    const longer = same.at(-1);
-    if (longer?.timeToFirstToken == null || longer.decode === null) return {};
-    const { config } = this.#model;
-    const timeToFirstToken = extrapolatePrefill(config, longer.timeToFirstToken, longer.tokens, this.#tokens);
-    const kvHere = cells.find(({ variant }) => variant === 'kv')?.decode;
-    const kvThere = earlier.find(({ variant, tokens }) => variant === 'kv' && tokens === longer.tokens)?.decode;
-    if (!kvHere || !kvThere) return { timeToFirstToken };
-    return { timeToFirstToken, decode: extrapolateDecode(longer.decode, longer.tokens, kvThere, kvHere) };
-  }
-
-  #disagreement(cells: readonly Cell[]): number | null {
-    const reference = cells.find(({ variant }) => variant === 'kv')?.firstLogits;
-    const own = this.firstLogits;
-    if (reference === undefined || own === undefined) return null;
-    const largest = reference.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
-    return own.reduce((most, logit, id) => Math.max(most, Math.abs(logit - (reference[id] as number))), 0) / largest;
-  }
+/** Planned arithmetic of one measurement. */
+function workOf({ plan }: Cell): number {
+  return plan.firstTokenFlops + plan.decodeFlops;
 }
 
 function textRow(text: Int32Array, warmUp: Int32Array, tokens: number): TextRow {

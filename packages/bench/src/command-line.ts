@@ -1,0 +1,34 @@
+/** The command that repeats a sweep, every setting spelled out. Its parts need no quoting. */
+
+import type { ContextDType } from '@inattention/core/math';
+import { lengthFlag } from './flags.ts';
+import type { Variant } from './result.ts';
+import type { Shape } from './shapes.ts';
+
+export interface SweepSettings {
+  readonly shape: Shape;
+  readonly lengths: readonly number[];
+  readonly variants: readonly Variant[];
+  readonly dtype: ContextDType;
+  readonly window: number;
+  readonly selfUpTo: number;
+  readonly rounds: number;
+  readonly roundTime: number;
+  readonly memory?: number | undefined;
+}
+
+export function commandLine(settings: SweepSettings): string {
+  const { shape, lengths, variants, dtype, window, selfUpTo, rounds, roundTime, memory } = settings;
+  return [
+    'inattention bench',
+    `--shape ${shape.name}`,
+    `--lengths ${lengths.map(lengthFlag).join(',')}`,
+    `--variants ${variants.join(',')}`,
+    `--context-dtype ${dtype}`,
+    `--window ${window}`,
+    `--self-up-to ${lengthFlag(selfUpTo)}`,
+    `--rounds ${rounds}`,
+    `--round-time ${roundTime}`,
+    ...(memory === undefined ? [] : [`--memory ${memory}`]),
+  ].join(' ');
+}

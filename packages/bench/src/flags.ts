@@ -1,0 +1,53 @@
+/** Flags of `inattention bench`: texts into values. Each throws commander's error, which ends with status 2. */
+
+import { InvalidArgumentError as BadFlag } from 'commander';
+import { formatTokens } from './report/units.ts';
+import type { Variant } from './result.ts';
+import { type Shape, sweepShapes } from './shapes.ts';
+
+export const variantNames: readonly Variant[] = ['self', 'tables', 'kv', 'states', 'ids'];
+
+const longest = 4_000_000;
+
+export function parseLength(text: string): number {
+  const match = /^(\d+)(Ki)?$/i.exec(text.trim());
+  const tokens = Number(match?.[1]) * (match?.[2] === undefined ? 1 : 1024);
+  if (match === null || tokens < 1 || tokens > longest) {
+    throw new BadFlag(`"${text}" is no length from 1 to ${formatTokens(longest)}.`);
+  }
+  return tokens;
+}
+
+/** A length as a flag: 4Ki, 1000. */
+export function lengthFlag(tokens: number): string {
+  return tokens % 1024 === 0 ? `${tokens / 1024}Ki` : String(tokens);
+}
+
+export function parseLengths(text: string): number[] {
+  return text.split(',').map(parseLength);
+}
+
+export function parseVariants(text: string): Variant[] {
+  return text.split(',').map((name) => {
+    const variant = variantNames.find((known) => known === name.trim());
+    if (variant === undefined) throw new BadFlag(`"${name}" is none of ${variantNames.join(', ')}.`);
+    return variant;
+  });
+}
+
+export function parseShape(text: string): Shape {
+  const shape = sweepShapes.find(({ name }) => name === text);
+  if (shape === undefined) throw new BadFlag(`It is one of ${sweepShapes.map(({ name }) => name).join(', ')}.`);
+  return shape;
+}
+
+export function parseDtype(text: string): 'f32' | 'f16' {
+  if (text !== 'f32' && text !== 'f16') throw new BadFlag('It is f32 or f16.');
+  return text;
+}
+
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new BadFlag('It is a whole number from 1 up.');
+  return value;
+}

@@ -1,0 +1,36 @@
+/** A sweep as Markdown, for a README or an issue. */
+
+import type { SweepResult } from '../result.ts';
+import { remarks, runFacts } from './facts.ts';
+import { lengthTable, memoryTable, planReport, type ReportTable, timeTable } from './report-table.ts';
+
+/** The whole report; ends with a line break. */
+export function markdownReport(result: SweepResult): string {
+  const parts = [
+    '# Context sweep',
+    runFacts(result)
+      .map(({ name, value }) => `- ${plain(name)}: ${plain(value)}`)
+      .join('\n'),
+    ...[memoryTable(result), timeTable(result), lengthTable(result)].map(section),
+    ...remarks(result).map(({ title, lines }) =>
+      [`## ${plain(title)}`, lines.map((line) => `- ${plain(line)}`).join('\n')].join('\n\n'),
+    ),
+    section(planReport(result)),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function section({ title, notes, columns, rows }: ReportTable): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(plain).join(' | ')} |`;
+  const table = [
+    line(columns.map((column) => column.title)),
+    `| ${columns.map(({ align }) => (align === 'right' ? '--:' : ':--')).join(' | ')} |`,
+    ...rows.map(line),
+  ];
+  return [`## ${plain(title)}`, table.join('\n'), ...notes.map(plain)].join('\n\n');
+}
+
+/** Text that Markdown reads as nothing but text, on one line. */
+function plain(text: string): string {
+  return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|#&~]/g, '\\$&');
+}

@@ -1,0 +1,98 @@
+/** Reads a result file: JSON of this version's schema, checked to the last field. */
+
+import { InvalidFileError } from '@inattention/core';
+import * as v from 'valibot';
+import { outcomes, resultSchema, type SweepResult } from '../result.ts';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const amount = v.pipe(v.number(), v.minValue(0));
+const variant = v.picklist(['self', 'tables', 'kv', 'states', 'ids']);
+const dtype = v.picklist(['f32', 'f16']);
+
+const timing = v.object({ median: amount, rounds: count, extrapolated: v.exactOptional(v.string()) });
+
+const row = v.object({
+  tokens: count,
+  variant,
+  outcome: v.picklist(outcomes),
+  reason: v.exactOptional(v.string()),
+  plan: v.object({
+    contextBytes: count,
+    tableBytes: count,
+    totalBytes: count,
+    firstTokenFlops: amount,
+    decodeFlops: amount,
+  }),
+  contextBytes: v.nullable(count),
+  tableBytes: v.nullable(count),
+  peakBytes: v.nullable(count),
+  timeToFirstToken: v.nullable(timing),
+  timeToFirstTokenWarm: v.nullable(timing),
+  warmRefused: v.exactOptional(v.string()),
+  decode: v.nullable(timing),
+  disagreement: v.nullable(amount),
+});
+
+const text = v.object({ title: v.string(), source: v.string(), licence: v.string(), tokenizer: v.string() });
+const perModel = v.object({ inattention: count, self: count });
+const tokensThatFit = v.nullable(count);
+
+const planRow = v.object({
+  shape: v.string(),
+  budgetBytes: count,
+  weightBytes: count,
+  groupSize: amount,
+  dtype,
+  tokens: v.object({
+    self: tokensThatFit,
+    tables: tokensThatFit,
+    kv: tokensThatFit,
+    states: tokensThatFit,
+    ids: tokensThatFit,
+  }),
+  tablesOnText: tokensThatFit,
+});
+
+const schema: v.GenericSchema<unknown, SweepResult> = v.object({
+  schema: v.literal(resultSchema),
+  created: v.string(),
+  command: v.exactOptional(v.string()),
+  interrupted: v.exactOptional(v.string()),
+  environment: v.record(v.string(), v.union([v.string(), v.number()])),
+  backend: v.string(),
+  device: v.string(),
+  shape: v.string(),
+  dtype,
+  window: count,
+  parameters: perModel,
+  weightBytes: perModel,
+  budgetBytes: v.nullable(count),
+  selfUpTo: count,
+  text,
+  warmUpText: text,
+  texts: v.array(v.object({ tokens: count, distinct: count, unseenAfterWarmUp: amount })),
+  gemmFlopsPerSecond: v.nullable(amount),
+  selfPrefill: v.array(v.object({ tokens: count, flopsPerSecond: amount })),
+  rows: v.array(row),
+  plan: v.array(planRow),
+});
+
+/** The result in `json`; `file` names it in errors. Throws InvalidFileError: no JSON, another version, a wrong field. */
+export function parseResult(json: string, file = 'The result'): SweepResult {
+  const fix = 'give a file that `inattention bench --out` of this version wrote';
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new InvalidFileError({ what: `${file} is not JSON.`, got: (cause as Error).message, fix, cause });
+  }
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new InvalidFileError({
+    what: `${file} is not a sweep’s result: field "${v.getDotPath(issue) ?? ''}".`,
+    got: issue.received,
+    expected: issue.expected ?? issue.message,
+    fix,
+  });
+}

@@ -1,0 +1,34 @@
+/** What a row of the sweep will take, before it is run: bytes by `plan()`, work, and whether it fits. */
+
+import { type ContextDType, contextModes, type ModelConfig, plan } from '@inattention/core/math';
+import type { RowPlan, Variant } from '../result.ts';
+import { baselineDecodeFlops, baselinePrefillFlops } from './baseline-work.ts';
+
+/** Predicts one variant of `config` (the baseline's for `self`) at `tokens` of a text with `distinct` ids. */
+export function planRow(
+  config: ModelConfig,
+  variant: Variant,
+  tokens: number,
+  distinct: number,
+  dtype: ContextDType,
+): RowPlan {
+  const mode = variant === 'self' ? 'kv' : variant;
+  const { rows } = plan(config, { tokens, distinct, dtype });
+  const row = rows[contextModes.indexOf(mode)] as (typeof rows)[number];
+  const work =
+    variant === 'self'
+      ? { firstTokenFlops: baselinePrefillFlops(config, tokens), decodeFlops: baselineDecodeFlops(config, tokens) }
+      : { firstTokenFlops: row.firstTokenFlops, decodeFlops: row.decodeFlops };
+  return { contextBytes: row.contextBytes, tableBytes: row.tableBytes, totalBytes: row.totalBytes, ...work };
+}
+
+/**
+ * Why a row cannot be run on a backend that holds `budget` bytes, `resident` of them weights; null when it can, as far
+ * as the plan tells. Scratch comes on top, so the backend may still refuse.
+ */
+export function whyNot({ contextBytes, tableBytes }: RowPlan, resident: number, budget: number): string | null {
+  const needed = resident + contextBytes + tableBytes;
+  if (needed <= budget) return null;
+  const kept = tableBytes === 0 ? `${contextBytes} of context` : `${contextBytes} of context, ${tableBytes} of table`;
+  return `needs ${needed} bytes (${resident} of weights, ${kept}) and the backend holds ${budget}`;
+}
