@@ -2,11 +2,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { type BackendChoice, InvalidFileError, selectBackend } from '@inattention/core';
-import type { ContextDType, ContextMode } from '@inattention/core/math';
+import { type ContextDType, type ContextMode, weightDTypes } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
 import { parseTokens } from '@inattention/formats';
 import { openDirectory } from '@inattention/formats/node';
-import { loadModel, type Model } from '@inattention/model';
+import { loadModel, type Model, type WantedWeightDType } from '@inattention/model';
 import { type Command, Option } from 'commander';
 import { startProgress, type Terminal } from './terminal.ts';
 import { bytes } from './values.ts';
@@ -17,6 +17,7 @@ export interface RunFlags {
   readonly backend: string;
   readonly context: ContextMode | 'auto';
   readonly contextDtype: ContextDType;
+  readonly weightDtype: WantedWeightDType;
   readonly budget?: number;
   readonly tableBudget?: number;
   readonly json?: boolean;
@@ -33,9 +34,17 @@ export function withRunFlags(command: Command): Command {
         .default('auto'),
     )
     .addOption(new Option('--context-dtype <dtype>', 'dtype of what is kept').choices(['f32', 'f16']).default('f32'))
+    .addOption(weightDTypeOption())
     .option('--budget <bytes>', 'most bytes the context may take, such as 512MiB', bytes)
     .option('--table-budget <bytes>', 'most bytes the table may take', bytes)
     .option('--json', 'print one JSON object on standard output');
+}
+
+/** --weight-dtype, as every verb takes it that loads or plans a model. */
+export function weightDTypeOption(): Option {
+  return new Option('--weight-dtype <dtype>', 'what weights are kept in; auto: f16 for f16 files, else f32')
+    .choices(['auto', ...weightDTypes])
+    .default('auto');
 }
 
 /** Loads the model of a verb, runs `work` with it, and frees everything. */
@@ -48,6 +57,7 @@ export async function withModel<T>(
   const choice = await selectBackend([{ name: 'cpu', create: () => createCpuBackend() }], {
     ...(flags.backend !== 'auto' && { only: flags.backend }),
     contextDType: flags.contextDtype,
+    ...(flags.weightDtype !== 'auto' && { weightDType: flags.weightDtype }),
   });
   const { backend } = choice;
   const progress = startProgress(terminal, 'loading');
@@ -55,6 +65,7 @@ export async function withModel<T>(
     const model = await loadModel(source, backend, {
       signal: terminal.signal,
       onProgress: ({ done, total }) => progress.update(done, total),
+      weightDType: flags.weightDtype,
       ...(flags.tableBudget !== undefined && { tableBudget: flags.tableBudget }),
     });
     progress.stop();

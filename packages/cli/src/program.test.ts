@@ -168,6 +168,61 @@ describe('generate', () => {
   });
 });
 
+describe('weights in other dtypes', () => {
+  /** The model folder with matrices in F16. */
+  async function halfModel(): Promise<string> {
+    const path = join(folder, 'half-model');
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'config.json'), JSON.stringify(serializeConfig(config)));
+    const tensors = [...randomWeights(config, { seed: 3, deviation: 0.3 })];
+    await writeFile(
+      join(path, 'model.safetensors'),
+      writeSafetensors(tensors.map((tensor) => ({ ...tensor, dtype: tensor.shape.length > 1 ? 'F16' : 'F32' }))),
+    );
+    return path;
+  }
+
+  test('score and generate load them; f16 files stay f16, and give the same as f32 does', async () => {
+    const tokens = await tokensFile('dtypes.json', [1, 2, 3, 4, 5]);
+    const lossOf = async (path: string, ...rest: string[]) => {
+      const { status, out } = await run('score', '--model', path, '--tokens', tokens, '--json', ...rest);
+      expect(status).toBe(0);
+      return (JSON.parse(out) as { loss: number }).loss;
+    };
+    const half = await halfModel();
+    const [exact, rounded] = [await lossOf(model), await lossOf(model, '--weight-dtype', 'f16')];
+    expect(rounded).not.toBe(exact);
+    expect(Math.abs(rounded - exact)).toBeLessThan(0.01 * exact);
+    expect(Math.abs((await lossOf(half)) - rounded)).toBeLessThan(1e-5);
+    expect(Math.abs((await lossOf(half, '--weight-dtype', 'f32')) - rounded)).toBeLessThan(1e-5);
+    const args = ['--model', half, '--prompt', 'Call', '--max-tokens', '2', '--weight-dtype', 'f16', '--json'];
+    expect((await run('generate', ...args)).status).toBe(0);
+  });
+
+  test('plan says what they take', async () => {
+    const planned = async (path: string, ...rest: string[]) =>
+      JSON.parse((await run('plan', '--model', path, '--tokens', '300', '--json', ...rest)).out) as unknown;
+    for (const weightDType of ['f32', 'f16', 'i8'] as const) {
+      expect(await planned(model, '--weight-dtype', weightDType)).toEqual(plan(config, { tokens: 300, weightDType }));
+    }
+    expect(await planned(model)).toEqual(plan(config, { tokens: 300, weightDType: 'f32' }));
+    expect(await planned(await halfModel())).toEqual(plan(config, { tokens: 300, weightDType: 'f16' }));
+    const bare = join(folder, 'bare');
+    await mkdir(bare);
+    await writeFile(join(bare, 'config.json'), JSON.stringify(serializeConfig(config)));
+    expect(await planned(bare)).toEqual(plan(config, { tokens: 300 }));
+    const table = await run('plan', '--model', model, '--tokens', '300', '--weight-dtype', 'i8');
+    expect(table.out).toContain('f32 contexts, i8 weights');
+  });
+
+  test('a backend that does not take them is not chosen', async () => {
+    const tokens = await tokensFile('refused.json', [1, 2, 3]);
+    const { status, error } = await run('score', '--model', model, '--tokens', tokens, '--weight-dtype', 'i8');
+    expect(status).toBe(1);
+    expect(error).toContain('cpu: it takes no i8 weights');
+  });
+});
+
 describe('plan, inspect, doctor', () => {
   test('plan prints what core plans', async () => {
     const args = ['--model', model, '--tokens', '5000', '--distinct', '200', '--budget', '2MiB', '--json'];
@@ -214,6 +269,7 @@ describe('help and usage', () => {
     [['score', '--model', 'x', '--tokens', 'y', '--budget', 'plenty']],
     [['score', '--model', 'x', '--tokens', 'y', '--backend', 'abacus']],
     [['generate', '--model', 'x', '--prompt', 'y', '--max-tokens', 'many']],
+    [['score', '--model', 'x', '--tokens', 'y', '--weight-dtype', 'q4']],
     [['plan', '--model', 'x', '--tokens', '1.5']],
     [['plan', '--model', 'x', '--tokens', '1', '--surprise']],
   ])('bad usage exits with 2: %j', async (args) => {

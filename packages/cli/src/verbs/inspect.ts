@@ -1,7 +1,14 @@
 /** `inattention inspect`: what is in a model's folder and what it supports. Reads no weights. */
 
 import { formatBytes } from '@inattention/bench';
-import { contextBytes, contextModes, maxRopePositions, parameterCount } from '@inattention/core/math';
+import {
+  contextBytes,
+  contextModes,
+  maxRopePositions,
+  parameterCount,
+  weightBytes,
+  weightDTypes,
+} from '@inattention/core/math';
 import { type ModelFiles, openModelFiles } from '@inattention/formats';
 import { openDirectory } from '@inattention/formats/node';
 import Table from 'cli-table3';
@@ -49,6 +56,8 @@ function describe({ config, weights, tokenizer, fingerprint }: ModelFiles) {
       contextModes: [...contextModes],
       /** null: no limit of its own. */
       maxTokens: longest[config.positionEmbeddingType],
+      /** Device bytes of the weights, rotary angles and slopes included. */
+      weightBytes: Object.fromEntries(weightDTypes.map((dtype) => [dtype, weightBytes(config, dtype)])),
       contextBytesPerToken: Object.fromEntries(perToken),
     },
   };
@@ -61,6 +70,12 @@ function inspectReport(facts: Facts): string {
   settings.push(
     ['parameters', facts.parameters.toLocaleString('en-US')],
     ['weights', formatBytes(facts.weightBytes)],
+    [
+      'weights on a device',
+      Object.entries(supports.weightBytes)
+        .map(([dtype, bytes]) => `${dtype} ${formatBytes(bytes)}`)
+        .join(', '),
+    ],
     ['layers', `${config.numHiddenLayers} (${kinds.size === 1 ? [...kinds][0] : config.attentionTypes.join(', ')})`],
     ['hidden size, MLP size', `${config.hiddenSize}, ${config.intermediateSize}`],
     ['heads', `${config.numAttentionHeads} query, ${config.numKeyValueHeads} key/value, of ${config.headDim}`],

@@ -1,12 +1,14 @@
-/** `inattention plan`: what each context mode would take, and which one `auto` picks. Reads config.json only. */
+/** `inattention plan`: what each context mode would take, and which one `auto` picks. Reads config.json and, if there are any, the headers of weights. */
 
 import { formatBytes } from '@inattention/bench';
 import { InvalidFileError } from '@inattention/core';
-import { type ContextDType, type ContextPlan, plan } from '@inattention/core/math';
-import { parseConfig } from '@inattention/formats';
+import { type ContextDType, type ContextPlan, plan, type WeightDType } from '@inattention/core/math';
+import { type ModelSource, openWeights, parseConfig } from '@inattention/formats';
 import { openDirectory } from '@inattention/formats/node';
+import { type WantedWeightDType, weightDTypeOf } from '@inattention/model';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
+import { weightDTypeOption } from '../open.ts';
 import type { Terminal } from '../terminal.ts';
 import { bytes, count } from '../values.ts';
 
@@ -16,6 +18,7 @@ interface PlanFlags {
   readonly distinct?: number;
   readonly budget?: number;
   readonly contextDtype: ContextDType;
+  readonly weightDtype: WantedWeightDType;
   readonly json?: boolean;
 }
 
@@ -27,6 +30,7 @@ export function planCommand(terminal: Terminal): Command {
     .option('--distinct <n>', 'distinct ids in it (default: as many as there can be)', count(0))
     .option('--budget <bytes>', 'bytes for weights, context and table together, such as 8GB', bytes)
     .addOption(new Option('--context-dtype <dtype>', 'dtype of what is kept').choices(['f32', 'f16']).default('f32'))
+    .addOption(weightDTypeOption())
     .option('--json', 'print one JSON object on standard output')
     .addHelpText(
       'after',
@@ -35,26 +39,35 @@ Predictions are exact: what a session of this length takes by the backend's own 
 
 Examples:
   inattention plan --model models/small --tokens 100000
+  inattention plan --model models/small --tokens 100000 --weight-dtype i8
   inattention plan --model models/small --tokens 100000 --distinct 9000 --budget 8GB --json`,
     )
     .action((flags: PlanFlags) => run(flags, terminal));
 }
 
 async function run(flags: PlanFlags, terminal: Terminal): Promise<void> {
-  const config = await readConfig(flags.model);
+  const source = await openDirectory(flags.model);
+  const config = await readConfig(source);
   const planned = plan(config, {
     tokens: flags.tokens,
     dtype: flags.contextDtype,
+    weightDType: await weightDTypeOfFolder(source, flags.weightDtype),
     ...(flags.distinct !== undefined && { distinct: flags.distinct }),
     ...(flags.budget !== undefined && { budget: flags.budget }),
   });
   terminal.out(flags.json ? `${JSON.stringify(planned)}\n` : planReport(planned));
 }
 
-async function readConfig(folder: string) {
-  const source = await openDirectory(folder);
+/** What loading would keep the weights in; f32 for a folder that has none. */
+async function weightDTypeOfFolder(source: ModelSource, wanted: WantedWeightDType): Promise<WeightDType> {
+  if (wanted !== 'auto') return wanted;
+  const file = (await source.open('model.safetensors')) ?? (await source.open('model.safetensors.index.json'));
+  return file === null ? 'f32' : weightDTypeOf((await openWeights(source)).tensors.values());
+}
+
+async function readConfig(source: ModelSource) {
   const file = await source.open('config.json');
-  if (file === null) throw new InvalidFileError({ what: `${folder} has no config.json.` });
+  if (file === null) throw new InvalidFileError({ what: `${source.name} has no config.json.` });
   const text = new TextDecoder().decode(await file.read(0, Math.min(file.size, 10_000_000)));
   try {
     return parseConfig(JSON.parse(text));
@@ -85,7 +98,7 @@ function planReport(planned: ContextPlan): string {
   }
   const bound = planned.distinctIsBound ? ' (the most there can be)' : '';
   return (
-    `${planned.tokens.toLocaleString('en-US')} tokens, ${planned.distinct.toLocaleString('en-US')} distinct${bound}, ${planned.dtype} contexts` +
+    `${planned.tokens.toLocaleString('en-US')} tokens, ${planned.distinct.toLocaleString('en-US')} distinct${bound}, ${planned.dtype} contexts, ${planned.weightDType} weights` +
     `${planned.budget === null ? '' : `, budget ${formatBytes(planned.budget)}`}\n${table.toString()}\n` +
     `The KV cache of the same-size self-attention model: ${formatBytes(planned.selfAttentionContextBytes)}\n`
   );
