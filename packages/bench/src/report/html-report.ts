@@ -24,7 +24,8 @@ export async function htmlReport(result: SweepResult): Promise<string> {
     make('meta', { charset: 'utf-8' }),
     make('meta', { 'http-equiv': 'Content-Security-Policy', content: policy }),
     make('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
-    make('title', {}, [title]),
+    // A fixed title: linkedom writes the text of <title> as it is, as it does that of <style>.
+    make('title', {}, ['InAttention context sweep']),
     make('style', {}, [style]),
   );
   const drawn = charts(result).filter(({ points }) => points.length > 0);

@@ -47,9 +47,7 @@ function plot(document: Document, chart: Chart, names: readonly SeriesName[]): E
   const values = [...points.map(({ value }) => value), ...(limit === undefined ? [] : [limit.value])];
   const tokens = [...new Set(points.map((point) => point.tokens))].sort((a, b) => a - b);
   const format = chart.unit === 'bytes' ? formatBytes : formatMilliseconds;
-  const low = Math.floor(Math.log10(Math.min(...values)));
-  const high = Math.ceil(Math.log10(Math.max(...values) * 1.05));
-  const decades = Array.from({ length: high - low + 1 }, (_, step) => 10 ** (low + step));
+  const domain: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
   return Plot.plot({
     document,
     className: 'chart',
@@ -58,7 +56,7 @@ function plot(document: Document, chart: Chart, names: readonly SeriesName[]): E
     marginLeft: 64,
     marginRight: 24,
     x: { type: 'log', base: 2, ticks: tokens, tickFormat: formatTokens, label: 'tokens of context', grid: true },
-    y: { type: 'log', ticks: decades, tickFormat: format, domain: [10 ** low, 10 ** high], label: null, grid: true },
+    y: { type: 'log', ticks: logarithmicTicks(domain), tickFormat: format, domain, label: null, grid: true },
     symbol: { domain: [...names], range: names.map((name) => symbols[name]) },
     marks: [
       ...(limit === undefined ? [] : limitMarks(limit, tokens)),
@@ -70,6 +68,15 @@ function plot(document: Document, chart: Chart, names: readonly SeriesName[]): E
       ),
     ],
   });
+}
+
+/** Powers of ten within a domain, and where it spans few of them, twice and five times those too. */
+function logarithmicTicks([low, high]: [number, number]): number[] {
+  const steps = high / low > 2e3 ? [1] : [1, 2, 5];
+  const first = Math.floor(Math.log10(low));
+  const decades = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, place) => first + place);
+  const ticks = decades.flatMap((decade) => steps.map((step) => step * 10 ** decade));
+  return ticks.filter((tick) => tick >= low && tick <= high);
 }
 
 function seriesMarks(name: SeriesName, points: readonly ChartPoint[]): Plot.Markish[] {

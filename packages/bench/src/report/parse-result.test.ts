@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { planTable } from '../plan-table.ts';
+import { outcomes, resultSchema, type SweepResult } from '../result.ts';
+import { parseResult } from './parse-result.ts';
+
+const count = fc.nat();
+const amount = fc.double({ min: 0, max: 1e15, noNaN: true }).map((value) => value + 0); // JSON has no -0
+const text = fc.record({ title: fc.string(), source: fc.string(), licence: fc.string(), tokenizer: fc.string() });
+const timing = fc.record(
+  { median: amount, rounds: count, extrapolated: fc.string() },
+  { requiredKeys: ['median', 'rounds'] },
+);
+const perModel = fc.record({ inattention: count, self: count });
+const row = fc.record(
+  {
+    tokens: count,
+    variant: fc.constantFrom('self', 'tables', 'kv', 'states', 'ids'),
+    outcome: fc.constantFrom(...outcomes),
+    reason: fc.string(),
+    plan: fc.record({
+      contextBytes: count,
+      tableBytes: count,
+      totalBytes: count,
+      firstTokenFlops: amount,
+      decodeFlops: amount,
+    }),
+    contextBytes: fc.option(count),
+    tableBytes: fc.option(count),
+    peakBytes: fc.option(count),
+    timeToFirstToken: fc.option(timing),
+    timeToFirstTokenWarm: fc.option(timing),
+    warmRefused: fc.string(),
+    decode: fc.option(timing),
+    disagreement: fc.option(amount),
+  },
+  {
+    requiredKeys: [
+      'tokens',
+      'variant',
+      'outcome',
+      'plan',
+      'contextBytes',
+      'tableBytes',
+      'peakBytes',
+      'timeToFirstToken',
+      'timeToFirstTokenWarm',
+      'decode',
+      'disagreement',
+    ],
+  },
+);
+
+const results = fc.record({
+  schema: fc.constant(resultSchema),
+  created: fc.string(),
+  command: fc.string(),
+  environment: fc.dictionary(
+    fc.string().filter((key) => key !== '__proto__'),
+    fc.oneof(fc.string(), count),
+    { noNullPrototype: true },
+  ),
+  backend: fc.string(),
+  device: fc.string(),
+  shape: fc.string(),
+  dtype: fc.constantFrom('f32', 'f16'),
+  window: count,
+  parameters: perModel,
+  weightBytes: perModel,
+  budgetBytes: fc.option(count),
+  selfUpTo: count,
+  text,
+  warmUpText: text,
+  texts: fc.array(fc.record({ tokens: count, distinct: count, unseenAfterWarmUp: amount })),
+  gemmFlopsPerSecond: fc.option(amount),
+  selfPrefill: fc.array(fc.record({ tokens: count, flopsPerSecond: amount })),
+  rows: fc.array(row),
+  plan: fc.constant(planTable('f32').slice(0, 2)),
+}) as fc.Arbitrary<SweepResult>;
+
+describe('parseResult', () => {
+  test('reads what JSON.stringify wrote', () => {
+    fc.assert(
+      fc.property(results, (result) => {
+        expect(parseResult(JSON.stringify(result))).toEqual(result);
+      }),
+    );
+  });
+
+  test('refuses a result with any field missing or of another type, by name', () => {
+    const optional = new Set(['command', 'interrupted']);
+    fc.assert(
+      fc.property(results, fc.nat(), fc.boolean(), (result, pick, remove) => {
+        const keys = Object.keys(result).filter((key) => !optional.has(key));
+        const key = keys[pick % keys.length] as keyof SweepResult;
+        const { [key]: _, ...rest } = result;
+        const broken = remove ? rest : { ...rest, [key]: true };
+        expect(() => parseResult(JSON.stringify(broken), 'r.json')).toThrow(
+          expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringContaining(`"${key}"`) }),
+        );
+      }),
+    );
+  });
+
+  test('refuses negative times, other versions and texts that are no JSON', () => {
+    const [result] = fc.sample(results, { numRuns: 1, seed: 1 }) as [SweepResult];
+    const [sample] = fc.sample(row, { numRuns: 1, seed: 1 });
+    const rows = [{ ...sample, decode: { median: -1, rounds: 1 } }];
+    for (const [json, what] of [
+      [JSON.stringify({ ...result, rows }), 'rows.0.decode.median'],
+      [JSON.stringify({ ...result, schema: 'inattention-bench/1' }), 'inattention-bench/2'],
+      ['[]', 'field'],
+      ['null', 'field'],
+      ['{', 'not JSON'],
+    ] as const) {
+      expect(() => parseResult(json)).toThrow(
+        expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringContaining(what) }),
+      );
+    }
+  });
+});
