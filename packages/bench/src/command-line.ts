@@ -1,6 +1,6 @@
 /** The command that repeats a sweep, every setting spelled out. Its parts need no quoting. */
 
-import type { ContextDType } from '@inattention/core/math';
+import type { ContextDType, WeightDType } from '@inattention/core/math';
 import { lengthFlag } from './flags.ts';
 import type { Variant } from './result.ts';
 import type { Shape } from './shapes.ts';
@@ -10,6 +10,7 @@ export interface SweepSettings {
   readonly lengths: readonly number[];
   readonly variants: readonly Variant[];
   readonly dtype: ContextDType;
+  readonly weightDType: WeightDType;
   readonly window: number;
   readonly selfUpTo: number;
   readonly rounds: number;
@@ -18,13 +19,14 @@ export interface SweepSettings {
 }
 
 export function commandLine(settings: SweepSettings): string {
-  const { shape, lengths, variants, dtype, window, selfUpTo, rounds, roundTime, memory } = settings;
+  const { shape, lengths, variants, dtype, weightDType, window, selfUpTo, rounds, roundTime, memory } = settings;
   return [
     'inattention bench',
     `--shape ${shape.name}`,
     `--lengths ${lengths.map(lengthFlag).join(',')}`,
     `--variants ${variants.join(',')}`,
     `--context-dtype ${dtype}`,
+    `--weight-dtype ${weightDType}`,
     `--window ${window}`,
     `--self-up-to ${lengthFlag(selfUpTo)}`,
     `--rounds ${rounds}`,

@@ -2,12 +2,22 @@
 
 import { readFile } from 'node:fs/promises';
 import { type BackendCandidate, InvalidFileError, selectBackend } from '@inattention/core';
+import type { WeightDType } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
 import { Command } from 'commander';
 import type { BenchOutput } from './bench-output.ts';
 import { commandLine } from './command-line.ts';
 import { environment } from './environment.ts';
-import { parseCount, parseDtype, parseLength, parseLengths, parseShape, parseVariants, variantNames } from './flags.ts';
+import {
+  parseCount,
+  parseDtype,
+  parseLength,
+  parseLengths,
+  parseShape,
+  parseVariants,
+  parseWeightDtype,
+  variantNames,
+} from './flags.ts';
 import { checkOutputs, type OutputFiles, standardOutput, writeOutputs, writePartial } from './outputs.ts';
 import { progressDisplay } from './progress-display.ts';
 import { parseResult } from './report/parse-result.ts';
@@ -22,6 +32,7 @@ interface BenchOptions extends OutputFiles {
   readonly variants?: readonly Variant[];
   readonly shape?: Shape;
   readonly contextDtype: 'f32' | 'f16';
+  readonly weightDtype: WeightDType;
   readonly window: number;
   readonly selfUpTo?: number;
   readonly rounds?: number;
@@ -40,6 +51,7 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--lengths <list>', 'context lengths, comma-separated; Ki as suffix (default: by shape)', parseLengths)
     .option('--variants <list>', `of ${variantNames.join(', ')} (default: all)`, parseVariants)
     .option('--context-dtype <dtype>', 'f32 or f16, the baseline’s KV cache too', parseDtype, 'f32')
+    .option('--weight-dtype <dtype>', 'f32, f16 or i8, the baseline’s weights too', parseWeightDtype, 'f32')
     .option('--window <w>', 'initial-state window of the InAttention model', parseCount, 3)
     .option('--self-up-to <tokens>', 'run the baseline to this length, extrapolate beyond (default: 4Ki)', parseLength)
     .option('--rounds <n>', 'rounds per length at most (default: 3)', parseCount)
@@ -101,13 +113,17 @@ async function sweep(
   const warmUpText = await tokenise(await readStateOfTheUnion(), longest, shape.vocabSize);
   const memory = options.memory === undefined ? {} : { maxBytes: options.memory };
   const candidates: BackendCandidate[] = [{ name: 'cpu', create: () => createCpuBackend(memory) }];
-  const { backend, reason } = await selectBackend(candidates);
+  const { backend, reason } = await selectBackend(candidates, {
+    contextDType: options.contextDtype,
+    weightDType: options.weightDtype,
+  });
   output.error(`Backend: ${backend.name} (${backend.info.device}); ${reason}\n`);
   const display = progressDisplay(output);
   const settings = {
     lengths,
     variants: options.variants ?? variantNames,
     dtype: options.contextDtype,
+    weightDType: options.weightDtype,
     window: options.window,
     selfUpTo: options.selfUpTo ?? defaults.selfUpTo,
     rounds: options.rounds ?? defaults.rounds,

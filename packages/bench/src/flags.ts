@@ -1,5 +1,6 @@
 /** Flags of `inattention bench`: texts into values. Each throws commander's error, which ends with status 2. */
 
+import { type WeightDType, weightDTypes } from '@inattention/core/math';
 import { InvalidArgumentError as BadFlag } from 'commander';
 import { formatTokens } from './report/units.ts';
 import type { Variant } from './result.ts';
@@ -44,6 +45,12 @@ export function parseShape(text: string): Shape {
 export function parseDtype(text: string): 'f32' | 'f16' {
   if (text !== 'f32' && text !== 'f16') throw new BadFlag('It is f32 or f16.');
   return text;
+}
+
+export function parseWeightDtype(text: string): WeightDType {
+  const dtype = weightDTypes.find((known) => known === text);
+  if (dtype === undefined) throw new BadFlag(`It is one of ${weightDTypes.join(', ')}.`);
+  return dtype;
 }
 
 export function parseCount(text: string): number {

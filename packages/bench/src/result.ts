@@ -1,6 +1,6 @@
 /** The results of a sweep: a versioned schema, so that files made by one version can be read by another. */
 
-import type { ContextDType, ContextMode } from '@inattention/core/math';
+import type { ContextDType, ContextMode, WeightDType } from '@inattention/core/math';
 
 export const resultSchema = 'inattention-bench/2';
 
@@ -103,6 +103,8 @@ export interface SweepResult {
   readonly device: string;
   readonly shape: string;
   readonly dtype: ContextDType;
+  /** What both models keep their matrices in; absent in older results: f32. */
+  readonly weightDType?: WeightDType;
   readonly window: number;
   readonly parameters: { readonly inattention: number; readonly self: number };
   readonly weightBytes: { readonly inattention: number; readonly self: number };

@@ -7,7 +7,13 @@ export { type ForwardOptions, forwardLogits } from './forward.ts';
 export { type FinishReason, type GeneratedToken, type GenerateOptions, generate } from './generation/generate.ts';
 export { type LoadOptions, loadModel } from './load-model.ts';
 export { Model, type ModelParts, type SessionOptions } from './model.ts';
-export { type WantedWeightDType, weightDTypeOf } from './place-weight.ts';
+export {
+  checkWeightDType,
+  type NamedWeight,
+  placeWeight,
+  type WantedWeightDType,
+  weightDTypeOf,
+} from './place-weight.ts';
 export type { Progress } from './progress.ts';
 export { Random } from './sampling/random.ts';
 export { type Sample, Sampler, type SamplerState, type SamplingOptions } from './sampling/sampler.ts';

@@ -17,7 +17,7 @@ export function runFacts(result: SweepResult): Fact[] {
     ...(result.interrupted === undefined
       ? []
       : [{ name: 'Interrupted', value: `${result.interrupted} What follows was measured before.` }]),
-    { name: 'Shape', value: `${result.shape}, contexts in ${result.dtype}` },
+    { name: 'Shape', value: `${result.shape}, contexts in ${result.dtype}, weights in ${result.weightDType ?? 'f32'}` },
     {
       name: 'InAttention',
       value: `${count(parameters.inattention)} parameters, ${formatBytes(weightBytes.inattention)}, window w = ${result.window}`,

@@ -63,6 +63,7 @@ const schema: v.GenericSchema<unknown, SweepResult> = v.object({
   device: v.string(),
   shape: v.string(),
   dtype,
+  weightDType: v.exactOptional(v.picklist(['f32', 'f16', 'i8'])),
   window: count,
   parameters: perModel,
   weightBytes: perModel,

@@ -55,7 +55,7 @@ export async function measure(model: Model, options: MeasureOptions): Promise<Me
   const coldMs = performance.now() - start;
   const { contextBytes, tableBytes } = session;
   const decodeMs = await decode(session, options);
-  const peakBytes = weightBytes(model.config) + ledger.snapshot().peakLive - before;
+  const peakBytes = weightBytes(model.config, model.weightDType) + ledger.snapshot().peakLive - before;
   session.dispose();
   const warm = variant === 'tables' ? await measureWarm(model, options) : { warmMs: null };
   return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, decodeMs, logits };

@@ -4,9 +4,9 @@
  * memory it would have alone.
  */
 
-import { type Backend, EagerOperations, Tensor, throwIfAborted } from '@inattention/core';
-import { type ModelConfig, parameterCount, weightBytes } from '@inattention/core/math';
-import { collectWeights, Model, randomWeights } from '@inattention/model';
+import { type Backend, EagerOperations, type Tensor, throwIfAborted } from '@inattention/core';
+import { type ModelConfig, parameterCount, type WeightDType, weightBytes } from '@inattention/core/math';
+import { checkWeightDType, collectWeights, Model, placeWeight, randomWeights } from '@inattention/model';
 
 export interface SweepModels {
   readonly inattention: Model;
@@ -16,27 +16,37 @@ export interface SweepModels {
 
 /**
  * Makes both models. The window of new models is 0; here it is given the size of other weights, so that its work is
- * real. Throws AbortedError between tensors, OutOfMemoryError; nothing is left behind then.
+ * real. Throws AbortedError between tensors, OutOfMemoryError, UnsupportedError for the dtype; nothing is left behind then.
  */
 export async function createSweepModels(
   backend: Backend,
   inattention: ModelConfig,
   self: ModelConfig,
+  weightDType: WeightDType,
   signal?: AbortSignal,
 ): Promise<SweepModels> {
+  checkWeightDType(backend, weightDType);
   const tensors = new Map<string, Tensor>();
   const models: Model[] = [];
   const make = (config: ModelConfig, get: (name: string) => Tensor): Model => {
     const operations = new EagerOperations(backend);
     const weights = collectWeights(config, get);
-    const model = new Model({ backend, operations, config, weights, tokenizer: null, fingerprint: 'sweep' });
+    const model = new Model({
+      backend,
+      operations,
+      config,
+      weights,
+      weightDType,
+      tokenizer: null,
+      fingerprint: 'sweep',
+    });
     models.push(model);
     return model;
   };
   try {
-    for (const { name, shape, data } of randomWeights(inattention, { seed: 1, windowDeviation: 0.02 })) {
+    for (const weight of randomWeights(inattention, { seed: 1, windowDeviation: 0.02 })) {
       throwIfAborted(signal, 'The sweep');
-      tensors.set(name, Tensor.from(backend, data, shape, 'weights'));
+      tensors.set(weight.name, placeWeight(backend, weight, weightDType));
       await backend.sync();
     }
     const own = (name: string) => tensors.get(name) as Tensor;
@@ -56,6 +66,7 @@ export async function createSweepModels(
 }
 
 /** Device bytes of both models: the weights once, rotary angles and slopes once for each. */
-export function residentBytes(inattention: ModelConfig, self: ModelConfig): number {
-  return weightBytes(inattention) + weightBytes(self) - 4 * parameterCount(self);
+export function residentBytes(inattention: ModelConfig, self: ModelConfig, weightDType: WeightDType): number {
+  const anglesAndSlopes = weightBytes(self, 'f32') - 4 * parameterCount(self);
+  return weightBytes(inattention, weightDType) + anglesAndSlopes;
 }

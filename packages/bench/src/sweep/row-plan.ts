@@ -1,6 +1,6 @@
 /** What a row of the sweep will take, before it is run: bytes by `plan()`, work, and whether it fits. */
 
-import { type ContextDType, contextModes, type ModelConfig, plan } from '@inattention/core/math';
+import { type ContextDType, contextModes, type ModelConfig, plan, type WeightDType } from '@inattention/core/math';
 import type { RowPlan, Variant } from '../result.ts';
 import { baselineDecodeFlops, baselinePrefillFlops } from './baseline-work.ts';
 
@@ -11,9 +11,10 @@ export function planRow(
   tokens: number,
   distinct: number,
   dtype: ContextDType,
+  weightDType: WeightDType = 'f32',
 ): RowPlan {
   const mode = variant === 'self' ? 'kv' : variant;
-  const { rows } = plan(config, { tokens, distinct, dtype });
+  const { rows } = plan(config, { tokens, distinct, dtype, weightDType });
   const row = rows[contextModes.indexOf(mode)] as (typeof rows)[number];
   const work =
     variant === 'self'

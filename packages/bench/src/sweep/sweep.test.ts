@@ -1,3 +1,5 @@
+import { weightBytes } from '@inattention/core/math';
+import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
 import { describe, expect, test } from 'vitest';
 import { planTable } from '../plan-table.ts';
@@ -92,7 +94,7 @@ describe('runSweep', () => {
 
   test('a backend that has no room after all refuses the row in its own words', async () => {
     const config = configOf(shape, 'inattention', 3);
-    const resident = residentBytes(config, configOf(shape, 'self', 1));
+    const resident = residentBytes(config, configOf(shape, 'self', 1), 'f32');
     const { contextBytes } = planRow(config, 'kv', 20_000, 200, 'f32');
     const options = { lengths: [20_000], variants: ['kv'] as const };
     // What the plan needs, and 70 kB for the kernels' constants and rounding, but nothing for the scratch of a step.
@@ -102,14 +104,25 @@ describe('runSweep', () => {
     expect(row?.reason).toContain('out of memory');
   });
 
-  test('the models of a sweep hold their weights once', async () => {
-    using backend = await createCpuBackend();
+  test.each(['f32', 'f16', 'i8'] as const)('the models of a sweep hold their %s weights once', async (weightDType) => {
+    using backend = createHostBackend();
     const configs = [configOf(shape, 'inattention', 3), configOf(shape, 'self', 1)] as const;
     const before = backend.ledger.live('weights');
-    const models = await createSweepModels(backend, ...configs);
-    expect(backend.ledger.live('weights') - before).toBe(residentBytes(...configs));
+    const models = await createSweepModels(backend, ...configs, weightDType);
+    expect(backend.ledger.live('weights') - before).toBe(residentBytes(...configs, weightDType));
     models[Symbol.dispose]();
     expect(backend.ledger.live('weights')).toBe(before);
+  });
+
+  test('weights in f16 are planned, held and reported as such', async () => {
+    const result = await sweep({ lengths: [300], variants: ['self', 'tables'], weightDType: 'f16' });
+    expect(result.weightDType).toBe('f16');
+    expect(result.weightBytes.inattention).toBe(weightBytes(configOf(shape, 'inattention', 3), 'f16'));
+    for (const { plan, peakBytes, contextBytes, tableBytes, variant } of result.rows) {
+      const model = variant === 'self' ? 'self' : 'inattention';
+      expect(plan.totalBytes).toBe(result.weightBytes[model] + (contextBytes ?? 0) + (tableBytes ?? 0));
+      expect(peakBytes).toBeGreaterThan(plan.totalBytes);
+    }
   });
 
   test('cancelled, it hands over what was measured and leaves nothing behind', async () => {

@@ -6,7 +6,7 @@
  */
 
 import { type Backend, throwIfAborted } from '@inattention/core';
-import { type ContextDType, contextModes, parameterCount, weightBytes } from '@inattention/core/math';
+import { type ContextDType, contextModes, parameterCount, type WeightDType, weightBytes } from '@inattention/core/math';
 import { planTable } from '../plan-table.ts';
 import { resultSchema, type SweepResult, type SweepText, type TextRow, type Variant } from '../result.ts';
 import { configOf, type Shape } from '../shapes.ts';
@@ -29,6 +29,8 @@ export interface SweepOptions {
   readonly variants?: readonly Variant[];
   /** dtype of contexts, the baseline's KV cache too. Default f32. */
   readonly dtype?: ContextDType;
+  /** What both models keep their matrices in. Default f32. */
+  readonly weightDType?: WeightDType;
   /** w of the InAttention model. The baseline is the plain transformer, w = 1. Default 3. */
   readonly window?: number;
   readonly text: SweepDocument;
@@ -93,18 +95,19 @@ class Sweep {
   #workDone = 0;
 
   constructor(options: SweepOptions) {
-    const { shape, backend, text, selfUpTo, dtype = 'f32', window = 3, variants = allVariants } = options;
+    const { shape, backend, text, selfUpTo, dtype = 'f32', weightDType = 'f32', window = 3 } = options;
+    const { variants = allVariants } = options;
     this.#options = options;
     this.#configs = { inattention: configOf(shape, 'inattention', window), self: configOf(shape, 'self', 1) };
     this.#lengths = [...new Set(options.lengths)].sort((a, b) => a - b);
     this.#planTable = planTable(dtype);
     this.#texts = this.#lengths.map((tokens) => textRow(text.ids, options.warmUpText.ids, tokens));
-    const resident = residentBytes(this.#configs.inattention, this.#configs.self);
+    const resident = residentBytes(this.#configs.inattention, this.#configs.self, weightDType);
     this.#cells = this.#lengths.flatMap((tokens) => {
       const distinct = new Set(text.ids.subarray(0, tokens)).size;
       return [...new Set(variants)].map((variant) => {
         const config = variant === 'self' ? this.#configs.self : this.#configs.inattention;
-        const plan = planRow(config, variant, tokens, distinct, dtype);
+        const plan = planRow(config, variant, tokens, distinct, dtype, weightDType);
         const refused = whyNot(plan, resident, backend.capabilities.maxTotalBytes);
         return new Cell({ variant, tokens, plan, refused, beyond: variant === 'self' && tokens > selfUpTo, config });
       });
@@ -112,13 +115,13 @@ class Sweep {
   }
 
   async run(): Promise<void> {
-    const { backend, signal } = this.#options;
+    const { backend, weightDType = 'f32', signal } = this.#options;
     const running = this.#cells.filter((cell) => cell.runs);
     if (running.length === 0) return;
     this.#gemmFlopsPerSecond = await unlessRefused(measureGemm(backend));
     this.#progress('making the models');
     const { inattention, self } = this.#configs;
-    const creating = createSweepModels(backend, inattention, self, signal);
+    const creating = createSweepModels(backend, inattention, self, weightDType, signal);
     using models = await unlessRefused(creating, (reason) => {
       for (const cell of running) cell.refuse(reason);
     });
@@ -183,7 +186,8 @@ class Sweep {
 
   /** What is known so far; `interrupted` says why it is not all. */
   result(interrupted?: string): SweepResult {
-    const { backend, shape, text, warmUpText, dtype = 'f32', window = 3, environment = {}, command } = this.#options;
+    const { backend, shape, text, warmUpText, environment = {}, command } = this.#options;
+    const { dtype = 'f32', weightDType = 'f32', window = 3 } = this.#options;
     const { inattention, self } = this.#configs;
     const { maxTotalBytes } = backend.capabilities;
     const rows = this.#cells.map((cell) => cell.row(this.#cells));
@@ -197,9 +201,10 @@ class Sweep {
       device: backend.info.device,
       shape: shape.name,
       dtype,
+      weightDType,
       window,
       parameters: { inattention: parameterCount(inattention), self: parameterCount(self) },
-      weightBytes: { inattention: weightBytes(inattention), self: weightBytes(self) },
+      weightBytes: { inattention: weightBytes(inattention, weightDType), self: weightBytes(self, weightDType) },
       budgetBytes: Number.isFinite(maxTotalBytes) ? maxTotalBytes : null,
       selfUpTo: this.#options.selfUpTo,
       text: describeText(text),
