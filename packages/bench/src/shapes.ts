@@ -97,7 +97,7 @@ export interface SweepDefaults {
 export function sweepDefaults(shape: Shape): SweepDefaults {
   const lengths = [1024, 4096, 16_384, 65_536];
   if (shape === smallShape) return { lengths, selfUpTo: 4096, rounds: 3, roundTime: 6000 };
-  return { lengths: [...lengths, 131_072], selfUpTo: 4096, rounds: 3, roundTime: 20_000 };
+  return { lengths: [...lengths, 131_072], selfUpTo: 4096, rounds: 3, roundTime: 90_000 };
 }
 
 /** The configuration of a shape with rotary positions. `window` is w; 1 makes the plain transformer's parameters. */

@@ -8,6 +8,15 @@ export interface Fact {
   readonly value: string;
 }
 
+const environmentNames: Readonly<Record<string, string>> = {
+  runtime: 'Runtime',
+  browser: 'Browser',
+  platform: 'Platform',
+  cpu: 'Processor',
+  cores: 'Cores',
+  memoryBytes: 'Machine’s memory',
+};
+
 /** What was run, name by name. */
 export function runFacts(result: SweepResult): Fact[] {
   const { parameters, weightBytes, text, warmUpText, environment } = result;
@@ -28,13 +37,13 @@ export function runFacts(result: SweepResult): Fact[] {
     },
     { name: 'Backend', value: `${result.backend} (${result.device})` },
     {
-      name: 'Memory',
+      name: 'Backend’s memory',
       value: result.budgetBytes === null ? 'not known to the backend' : `${formatBytes(result.budgetBytes)} at most`,
     },
     { name: 'Text', value: `${text.title} (${text.source}; ${text.licence}), ${text.tokenizer}` },
     { name: 'Warm tables have served', value: `${warmUpText.title} (${warmUpText.source}; ${warmUpText.licence})` },
     ...Object.entries(environment).map(([name, value]) => ({
-      name,
+      name: Object.hasOwn(environmentNames, name) ? (environmentNames[name] as string) : name,
       value: name === 'memoryBytes' ? formatBytes(Number(value)) : String(value),
     })),
     { name: 'Date', value: result.created },

@@ -55,7 +55,16 @@ function plot(document: Document, chart: Chart, names: readonly SeriesName[]): E
     height: 380,
     marginLeft: 64,
     marginRight: 24,
-    x: { type: 'log', base: 2, ticks: tokens, tickFormat: formatTokens, label: 'tokens of context', grid: true },
+    marginBottom: 44,
+    x: {
+      type: 'log',
+      base: 2,
+      ticks: tokens,
+      tickFormat: formatTokens,
+      label: 'tokens of context',
+      labelOffset: 40,
+      grid: true,
+    },
     y: { type: 'log', ticks: logarithmicTicks(domain), tickFormat: format, domain, label: null, grid: true },
     symbol: { domain: [...names], range: names.map((name) => symbols[name]) },
     marks: [
