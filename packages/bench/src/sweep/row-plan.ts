@@ -30,6 +30,7 @@ export function planRow(
 export function whyNot({ contextBytes, tableBytes }: RowPlan, resident: number, budget: number): string | null {
   const needed = resident + contextBytes + tableBytes;
   if (needed <= budget) return null;
-  const kept = tableBytes === 0 ? `${contextBytes} of context` : `${contextBytes} of context, ${tableBytes} of table`;
-  return `needs ${needed} bytes (${resident} of weights, ${kept}) and the backend holds ${budget}`;
+  const bytes = (value: number) => value.toLocaleString('en-US');
+  const table = tableBytes === 0 ? '' : `, ${bytes(tableBytes)} of table`;
+  return `needs ${bytes(needed)} bytes (${bytes(resident)} of weights, ${bytes(contextBytes)} of context${table}) and the backend holds ${bytes(budget)}`;
 }

@@ -78,8 +78,10 @@ describe('runSweep', () => {
     );
     const [self, kv, ids] = result.rows;
     expect(kv?.outcome).toBe('refused');
-    expect(kv?.reason).toMatch(/^needs \d+ bytes .* and the backend holds 59\d+$/);
-    expect(Number(/\d+/.exec(kv?.reason ?? '')?.[0])).toBeGreaterThan(kv?.plan.contextBytes ?? Infinity);
+    expect(kv?.reason).toMatch(/^needs [\d,]+ bytes .* and the backend holds 5,9[\d,]+$/);
+    expect(Number(/[\d,]+/.exec(kv?.reason ?? '')?.[0].replaceAll(',', ''))).toBeGreaterThan(
+      kv?.plan.contextBytes ?? Infinity,
+    );
     expect(kv?.timeToFirstToken).toBeNull();
     expect(self?.outcome).toBe('refused');
     expect(ids?.outcome).toBe('measured');
