@@ -92,7 +92,8 @@ async function readWeight(
   const { shape = [], dtype } = files.tensors.get(name) ?? {};
   if (dtype === 'F16' && storedDType(shape, wanted) === 'f16') {
     const bytes = await files.readBytes(name, options);
-    return placeHalves(backend, name, shape, new Uint16Array(bytes.slice().buffer));
+    const { buffer, byteOffset, length } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+    return placeHalves(backend, name, shape, new Uint16Array(buffer, byteOffset, length / 2));
   }
   return placeWeight(backend, { name, shape, data: await files.read(name, options) }, wanted);
 }

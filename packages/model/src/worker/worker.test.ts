@@ -28,6 +28,15 @@ afterEach(() => {
 });
 
 describe('models in a worker', () => {
+  test('load takes what weights are kept in, and refuses what a backend lacks', async () => {
+    const half = await models.load({ bytes: modelFiles() }, { weightDType: 'f16', tableBudget: 1e6 });
+    expect(half.description.weightDType).toBe('f16');
+    const plain = await models.load({ bytes: modelFiles() });
+    expect(plain.description.weightDType).toBe('f32');
+    const wrong = { weightDType: 'q4' as 'f16' };
+    await expect(models.load({ bytes: modelFiles() }, wrong)).rejects.toMatchObject({ code: 'UNSUPPORTED', got: 'q4' });
+  });
+
   test('load, append, edit, fork, save and generate as in the page itself', async () => {
     const progress: number[] = [];
     const model = await models.load({ bytes: modelFiles() }, { onProgress: ({ done }) => progress.push(done) });
