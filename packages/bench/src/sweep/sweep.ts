@@ -154,7 +154,7 @@ class Sweep {
             this.#progress(`${what}: ${step}${share === undefined ? '' : ` ${Math.floor(100 * share)} %`}`),
         });
         if (round === 0) this.#workDone += workOf(cell);
-        onPartial?.(this.result('still running'));
+        onPartial?.(this.result('The sweep was still running.'));
       }
     }
   }
