@@ -17,18 +17,31 @@ import {
   fieldKvHeads,
   fieldRowsPerPage,
   fieldValuePages,
+  fieldWindow,
   paddedHeadDim,
   readsInPlace,
   rowAddress,
 } from './context-block';
-import { exp1, exp4, max4, setRow, sum4 } from './vector';
+import { decode, decodeScratchWords, decodes } from './decode';
+import { argument, floatArgument, pass, passFloat, runTasks, threadCount, threadIndex } from './threads';
+import { exp1, expNonPositive4, max4, setRow, sum4 } from './vector';
 
 const tileQueries: i32 = 32;
 const lowest: f32 = -3.4028234663852886e38;
 
-/** Words of scratch for heads of size C and window w: keys, values, angles, scores, one query, one accumulator, places. */
-export function attendScratchWords(headDim: i32, window: i32): i32 {
+/** Queries that are decoded one by one rather than in tiles. */
+const fewQueries: i32 = 3;
+
+/** Words of scratch of one tile: keys, values, angles, scores, one query, one accumulator, places. */
+@inline
+function tileScratchWords(headDim: i32, window: i32): i32 {
   return blockEntries * (2 * paddedHeadDim(headDim) + headDim + 1 + 2 * window) + 2 * paddedHeadDim(headDim) + 16;
+}
+
+/** Words of scratch, all threads': `slots` is how many slots the view's rows have. */
+export function attendScratchWords(count: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
+  const tiles = threadCount() * tileScratchWords(headDim, window);
+  return count <= fewQueries ? max(tiles, decodeScratchWords(heads, headDim, window, slots, threadCount())) : tiles;
 }
 
 export function attend(
@@ -45,15 +58,63 @@ export function attend(
   to: i32,
   scale: f32,
   accumulate: bool,
+  slots: i32,
   scratch: usize,
 ): void {
   const headDim = load<i32>(view + fieldHeadDim);
   begin(out, maxima, sums, count * heads, headDim, accumulate);
-  for (let first = 0; first < count; first += tileQueries) {
-    const last = min(count, first + tileQueries);
-    attendTile(queries, positions, view, slopes, out, maxima, sums, first, last, heads, from, to, scale, scratch);
+  if (count <= fewQueries && decodes(view)) {
+    for (let t = 0; t < count; t += 1) {
+      const row = <usize>(t * heads) << 2;
+      const query = queries + row * <usize>headDim;
+      const position = load<i32>(positions + ((<usize>t) << 2));
+      const target = out + row * <usize>headDim;
+      decode(query, position, view, slopes, target, maxima + row, sums + row, heads, from, to, scale, slots, scratch);
+    }
+  } else {
+    pass(0, <i32>queries);
+    pass(1, <i32>positions);
+    pass(2, <i32>view);
+    pass(3, <i32>slopes);
+    pass(4, <i32>out);
+    pass(5, <i32>maxima);
+    pass(6, <i32>sums);
+    pass(7, count);
+    pass(8, heads);
+    pass(9, from);
+    pass(10, to);
+    passFloat(11, scale);
+    pass(12, <i32>scratch);
+    const tiles = (count + tileQueries - 1) / tileQueries;
+    runTasks(attendTileTask, tiles * load<i32>(view + fieldKvHeads));
   }
   finish(out, sums, count * heads, headDim);
+}
+
+/** One tile of queries, one kv head. The last tile, whose queries see most, is task number highest: it is begun first. */
+function attendTileTask(task: i32): void {
+  const view = <usize>argument(2);
+  const kvHeads = load<i32>(view + fieldKvHeads);
+  const count = argument(7);
+  const first = (task / kvHeads) * tileQueries;
+  const words = tileScratchWords(load<i32>(view + fieldHeadDim), load<i32>(view + fieldWindow));
+  attendTile(
+    <usize>argument(0),
+    <usize>argument(1),
+    view,
+    <usize>argument(3),
+    <usize>argument(4),
+    <usize>argument(5),
+    <usize>argument(6),
+    first,
+    min(count, first + tileQueries),
+    argument(8),
+    task % kvHeads,
+    argument(9),
+    argument(10),
+    floatArgument(11),
+    <usize>argument(12) + ((<usize>(threadIndex() * words)) << 2),
+  );
 }
 
 /** Running outputs are kept unnormalised; nothing seen: lowest, 0, 0. */
@@ -97,6 +158,7 @@ function attendTile(
   firstQuery: i32,
   lastQuery: i32,
   heads: i32,
+  g: i32,
   from: i32,
   to: i32,
   scale: f32,
@@ -130,43 +192,41 @@ function attendTile(
       blockAngles(view, start, entries, angles);
       blockPlaces(view, start, entries, places);
     }
-    for (let g = 0; g < kvHeads; g += 1) {
-      let keys = keyScratch;
-      let values = valueScratch;
-      let stride = (<usize>padded) << 2;
-      if (inPlace) {
-        const headBytes = (<usize>(g * headDim)) << 2;
-        keys = rowAddress(<usize>load<u32>(view + fieldKeyPages), rowsPerPage, start, rowBytes, headBytes);
-        values = rowAddress(<usize>load<u32>(view + fieldValuePages), rowsPerPage, start, rowBytes, headBytes);
-        stride = rowBytes;
-      } else {
-        expandBlock(view, g, start, entries, true, angles, places, keys);
-        expandBlock(view, g, start, entries, false, angles, places, values);
-      }
-      for (let t = firstQuery; t < lastQuery; t += 1) {
-        const distance = load<i32>(positions + ((<usize>t) << 2)) - firstPosition - start; // of entry `start`
-        const seen = min(entries, distance + 1);
-        if (seen <= 0) continue;
-        for (let h = g * group; h < (g + 1) * group; h += 1) {
-          const row = <usize>(t * heads + h);
-          const at = row << 2;
-          const slope = slopes == 0 ? <f32>0 : load<f32>(slopes + ((<usize>h) << 2));
-          padQuery(query, queries + ((row * <usize>headDim) << 2), headDim, padded);
-          const top = score(query, keys, stride, padded, seen, scale, slope, distance, scores);
-          fold(
-            scores,
-            top,
-            values,
-            stride,
-            padded,
-            headDim,
-            seen,
-            accumulator,
-            out + ((row * <usize>headDim) << 2),
-            maxima + at,
-            sums + at,
-          );
-        }
+    let keys = keyScratch;
+    let values = valueScratch;
+    let stride = (<usize>padded) << 2;
+    if (inPlace) {
+      const headBytes = (<usize>(g * headDim)) << 2;
+      keys = rowAddress(<usize>load<u32>(view + fieldKeyPages), rowsPerPage, start, rowBytes, headBytes);
+      values = rowAddress(<usize>load<u32>(view + fieldValuePages), rowsPerPage, start, rowBytes, headBytes);
+      stride = rowBytes;
+    } else {
+      expandBlock(view, g, start, entries, true, angles, places, keys);
+      expandBlock(view, g, start, entries, false, angles, places, values);
+    }
+    for (let t = firstQuery; t < lastQuery; t += 1) {
+      const distance = load<i32>(positions + ((<usize>t) << 2)) - firstPosition - start; // of entry `start`
+      const seen = min(entries, distance + 1);
+      if (seen <= 0) continue;
+      for (let h = g * group; h < (g + 1) * group; h += 1) {
+        const row = <usize>(t * heads + h);
+        const at = row << 2;
+        const slope = slopes == 0 ? <f32>0 : load<f32>(slopes + ((<usize>h) << 2));
+        padQuery(query, queries + ((row * <usize>headDim) << 2), headDim, padded);
+        const top = score(query, keys, stride, padded, seen, scale, slope, distance, scores);
+        fold(
+          scores,
+          top,
+          values,
+          stride,
+          padded,
+          headDim,
+          seen,
+          accumulator,
+          out + ((row * <usize>headDim) << 2),
+          maxima + at,
+          sums + at,
+        );
       }
     }
     start += entries;
@@ -253,7 +313,7 @@ function fold(
   let total = f32x4.splat(0);
   for (let i = 0; i < seen; i += 4) {
     const at = scores + ((<usize>i) << 2);
-    const weight = exp4(f32x4.sub(v128.load(at), shift));
+    const weight = expNonPositive4(f32x4.sub(v128.load(at), shift));
     v128.store(at, weight);
     total = f32x4.add(total, weight);
   }

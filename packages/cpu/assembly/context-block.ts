@@ -36,17 +36,21 @@ export function paddedHeadDim(headDim: i32): i32 {
   return (headDim + 3) & ~3;
 }
 
-/** Whether keys and values can be read where they are. */
-export function readsInPlace(view: usize): bool {
+/** Whether entry i's key and value are row i, as it is stored. */
+@inline
+export function readsRows(view: usize): bool {
   return (
     load<u32>(view + fieldIndexPages) == 0 &&
     load<u32>(view + fieldScalePages) == 0 &&
     load<u32>(view + fieldPositionKeyPages) == 0 &&
     load<u32>(view + fieldFine) == 0 &&
-    load<i32>(view + fieldWindow) == 1 &&
-    load<i32>(view + fieldHalf) == 0 &&
-    (load<i32>(view + fieldHeadDim) & 3) == 0
+    load<i32>(view + fieldWindow) == 1
   );
+}
+
+/** Whether keys and values can be read where they are. */
+export function readsInPlace(view: usize): bool {
+  return readsRows(view) && load<i32>(view + fieldHalf) == 0 && (load<i32>(view + fieldHeadDim) & 3) == 0;
 }
 
 /** The address of row `row`, head `head`, in a list of pages. */
@@ -56,8 +60,9 @@ export function rowAddress(pages: usize, rowsPerPage: i32, row: i32, rowBytes: u
   return page + <usize>(row % rowsPerPage) * rowBytes + headBytes;
 }
 
+/** The address of entry `entry`'s word in a list of pages. */
 @inline
-function paged(pages: usize, pageLength: i32, entry: i32): usize {
+export function paged(pages: usize, pageLength: i32, entry: i32): usize {
   return <usize>load<u32>(pages + ((<usize>(entry / pageLength)) << 2)) + ((<usize>(entry % pageLength)) << 2);
 }
 

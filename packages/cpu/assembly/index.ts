@@ -26,4 +26,5 @@ export { maximum, sum } from './reduce';
 export { rmsNorm, rmsNormBackward } from './rms-norm';
 export { rope } from './rope';
 export { gatherRows, scatterAddRows } from './rows';
+export { setThreads, stopThreads, threadMain } from './threads';
 export { swiglu, swigluBackward } from './swiglu';

@@ -4,30 +4,83 @@
  * Every function is inlined; lengths need not be multiples of 4 (tails are scalar), pointers need not be aligned.
  */
 
-/** e^x for four numbers: range reduction by ln 2 and a degree-6 polynomial (Cephes expf), about 1 ulp. */
+/** a · b + c; rounded once where the engine has relaxed SIMD and the hardware fuses. */
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(c, f32x4.mul(a, b));
+}
+
+/**
+ * Constants of the exponential, in memory: loading one takes one instruction, making one from immediates takes three, in
+ * every turn of a loop.
+ */
+const constants: usize = memory.data<f32>([
+  1.4426950408889634, // 1 / ln 2
+  12582912.0, // 1.5 · 2²³: adding it rounds to a whole number, which is then in the low bits
+  0.693359375, // ln 2, in two parts (Cody–Waite)
+  -2.1219444e-4,
+  1.98756915e-4, // the polynomial, from degree 7 down
+  1.3981999507e-3,
+  8.3334519073e-3,
+  4.1665795894e-2,
+  1.6666665459e-1,
+  5.0000001201e-1,
+  1.0,
+  -87.33654, // e^x is 0 below, infinite above
+  88.72283,
+]);
+
+@inline
+function constant(place: usize): v128 {
+  return v128.load32_splat(constants + (place << 2));
+}
+
+/** e^r for |r| ≤ ln 2 / 2 by a polynomial of degree 7 (Cephes expf), about 1 ulp. */
+@inline
+function expReduced4(r: v128): v128 {
+  let p = madd(constant(4), r, constant(5));
+  p = madd(p, r, constant(6));
+  p = madd(p, r, constant(7));
+  p = madd(p, r, constant(8));
+  p = madd(p, r, constant(9));
+  return f32x4.add(madd(f32x4.mul(p, r), r, r), constant(10));
+}
+
+/** x − n ln 2. */
+@inline
+function reduce4(x: v128, n: v128): v128 {
+  return f32x4.sub(f32x4.sub(x, f32x4.mul(n, constant(2))), f32x4.mul(n, constant(3)));
+}
+
+/** e^x for four numbers. */
 @inline
 export function exp4(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.33654)), f32x4.splat(88.72283));
-  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.4426950408889634)));
-  // Cody–Waite: ln 2 in two parts.
-  let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
-  let p = f32x4.splat(1.9875691500e-4);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(p, r), r), r), f32x4.splat(1.0));
+  const clamped = f32x4.min(f32x4.max(x, constant(11)), constant(12));
+  const rounder = constant(1);
+  const rounded = f32x4.add(f32x4.mul(clamped, constant(0)), rounder);
+  let p = expReduced4(reduce4(clamped, f32x4.sub(rounded, rounder)));
   // 2^n in two factors, so that n = 128 does not overflow before the product does.
-  const half = i32x4.shr_s(i32x4.trunc_sat_f32x4_s(n), 1);
-  const rest = i32x4.sub(i32x4.trunc_sat_f32x4_s(n), half);
+  const n = i32x4.sub(rounded, rounder);
+  const half = i32x4.shr_s(n, 1);
   const bias = i32x4.splat(127);
   p = f32x4.mul(p, i32x4.shl(i32x4.add(half, bias), 23));
-  p = f32x4.mul(p, i32x4.shl(i32x4.add(rest, bias), 23));
+  p = f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.sub(n, half), bias), 23));
   // Below the range: 0. Above it: infinity. NaN compares false and stays.
-  p = v128.andnot(p, f32x4.lt(x, f32x4.splat(-87.33654)));
-  return v128.bitselect(f32x4.splat(Infinity), p, f32x4.gt(x, f32x4.splat(88.72283)));
+  p = v128.andnot(p, f32x4.lt(x, constant(11)));
+  return v128.bitselect(f32x4.splat(Infinity), p, f32x4.gt(x, constant(12)));
+}
+
+/** e^x for four numbers that are not positive (scores less their maximum). */
+@inline
+export function expNonPositive4(x: v128): v128 {
+  const least = constant(11);
+  const clamped = f32x4.max(x, least);
+  const rounder = constant(1);
+  const rounded = f32x4.add(f32x4.mul(clamped, constant(0)), rounder);
+  const p = expReduced4(reduce4(clamped, f32x4.sub(rounded, rounder)));
+  // n is in the low bits of `rounded`; shifted into the exponent it multiplies by 2^n.
+  const power = i32x4.add(i32x4.shl(rounded, 23), constant(10));
+  return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, least));
 }
 
 /** e^x for one number. */

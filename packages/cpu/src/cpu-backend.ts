@@ -1,6 +1,6 @@
 /**
- * The default backend: WebAssembly SIMD kernels over one memory, one thread, in Node and in browsers. Calls compute
- * before they return; `read` and `sync` resolve at once.
+ * The default backend: WebAssembly SIMD kernels over one memory, in Node and in browsers, on several threads where memory
+ * can be shared. Calls compute before they return; `read` and `sync` resolve at once.
  */
 
 import { type Backend, DisposedError, InvalidArgumentError, Ledger } from '@inattention/core';
@@ -10,21 +10,37 @@ import { fusedKernels } from './kernels/fused.ts';
 import { bufferOf, KernelContext } from './kernels/kernel-context.ts';
 import { linearAlgebraKernels } from './kernels/linear-algebra.ts';
 import { movementKernels } from './kernels/movement.ts';
-import { loadKernels } from './kernels-module.ts';
+import { compileKernels, instantiateKernels, type Kernels } from './kernels-module.ts';
+import { startThreads } from './threads/kernel-threads.ts';
+import { availableThreads, singleThreadReason } from './threads/supported-threads.ts';
+
+const maxThreads = 64;
 
 export interface CpuBackendOptions {
   /** Bytes the backend may hold in all; at most (and by default) 4 GiB, the end of a WebAssembly memory. */
   readonly maxBytes?: number;
+  /**
+   * Threads to share the work between, this one included; by default as many as the machine runs at once, up to 8. One
+   * where threads cannot be had (`info.details` says why): pages that are not cross-origin isolated, a browser's main
+   * thread. Results do not depend on it.
+   */
+  readonly threads?: number;
 }
 
 /** Makes a CPU backend. Throws BackendUnavailableError where WebAssembly SIMD is missing. */
-export async function createCpuBackend({ maxBytes = maxMemoryBytes }: CpuBackendOptions = {}): Promise<Backend> {
+export async function createCpuBackend(options: CpuBackendOptions = {}): Promise<Backend> {
+  const { maxBytes = maxMemoryBytes } = options;
+  const wanted = checkThreads(options.threads ?? availableThreads());
   const ledger = new Ledger();
-  const heap = new Heap(ledger, maxBytes);
-  const context = new KernelContext(await loadKernels(heap.memory), heap);
+  const { heap, kernels, threads, relaxed, reason, stop } = await startKernels(ledger, maxBytes, wanted);
+  const context = new KernelContext(kernels, heap, threads);
   let disposed = false;
   const alive = (): void => {
     if (disposed) throw new DisposedError({ what: 'The CPU backend was used after it was disposed of.' });
+  };
+  const dispose = (): void => {
+    if (!disposed) stop();
+    disposed = true;
   };
   const range = (buffer: unknown, byteOffset: number, byteLength: number): number => {
     alive();
@@ -42,8 +58,13 @@ export async function createCpuBackend({ maxBytes = maxMemoryBytes }: CpuBackend
     specificationVersion: 'v1',
     name: 'cpu',
     info: {
-      device: 'WebAssembly SIMD, 1 thread',
-      details: { threads: 1, simd: '128 bit', maxBytes: heap.maxBytes },
+      device: `WebAssembly SIMD${relaxed ? ' (relaxed)' : ''}, ${threads} thread${threads === 1 ? '' : 's'}`,
+      details: {
+        threads,
+        ...(reason !== null && { singleThreadBecause: reason }),
+        simd: relaxed ? '128 bit, fused multiply-add' : '128 bit',
+        maxBytes: heap.maxBytes,
+      },
     },
     capabilities: {
       weightDTypes: ['f32', 'f16'],
@@ -84,11 +105,54 @@ export async function createCpuBackend({ maxBytes = maxMemoryBytes }: CpuBackend
       // A WebAssembly memory cannot shrink; freed blocks are used again.
       alive();
     },
-    dispose() {
-      disposed = true;
-    },
-    [Symbol.dispose]() {
-      disposed = true;
-    },
+    dispose,
+    [Symbol.dispose]: dispose,
   };
+}
+
+interface RunningKernels {
+  readonly heap: Heap;
+  readonly kernels: Kernels;
+  readonly threads: number;
+  readonly relaxed: boolean;
+  /** Why there is one thread; null when that was asked for, or there are more. */
+  readonly reason: string | null;
+  stop(): void;
+}
+
+/** The kernels over a heap, with their threads; on one thread when others are not wanted or cannot be had. */
+async function startKernels(ledger: Ledger, maxBytes: number, wanted: number): Promise<RunningKernels> {
+  let reason = wanted > 1 ? singleThreadReason() : null;
+  if (wanted > 1 && reason === null) {
+    try {
+      const { module, relaxed } = await compileKernels(true);
+      const heap = new Heap(ledger, maxBytes, true);
+      const kernels = await instantiateKernels(module, heap.memory);
+      const terminate = await startThreads(wanted - 1, module, heap.memory);
+      kernels.setThreads(wanted);
+      const stop = (): void => {
+        kernels.stopThreads();
+        terminate();
+      };
+      return { heap, kernels, threads: wanted, relaxed, reason: null, stop };
+    } catch (error) {
+      if (error instanceof InvalidArgumentError) throw error;
+      reason = `threads could not be started: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  const { module, relaxed } = await compileKernels(false);
+  const heap = new Heap(ledger, maxBytes);
+  const kernels = await instantiateKernels(module, heap.memory);
+  return { heap, kernels, threads: 1, relaxed, reason, stop: () => undefined };
+}
+
+function checkThreads(threads: number): number {
+  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads) {
+    throw new InvalidArgumentError({
+      what: 'threads is not a number of threads.',
+      got: String(threads),
+      expected: `a whole number from 1 to ${maxThreads}`,
+    });
+  }
+  return threads;
 }

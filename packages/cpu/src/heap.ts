@@ -53,7 +53,8 @@ export class Heap {
   /** Bytes of blocks in use. */
   #usedBytes = 0;
 
-  constructor(ledger: Ledger, maxBytes: number) {
+  /** `shared`: between threads. */
+  constructor(ledger: Ledger, maxBytes: number, shared = false) {
     const maximum = Math.floor(maxBytes / pageBytes);
     if (!(maximum >= 2 && maxBytes <= maxMemoryBytes)) {
       throw new InvalidArgumentError({
@@ -64,7 +65,7 @@ export class Heap {
     }
     this.ledger = ledger;
     this.maxBytes = maximum * pageBytes;
-    this.memory = new WebAssembly.Memory({ initial: 2, maximum });
+    this.memory = new WebAssembly.Memory({ initial: 2, maximum, shared });
     this.#free = [{ offset: heapStart, length: 2 * pageBytes - heapStart }];
     this.#updateReserved();
   }

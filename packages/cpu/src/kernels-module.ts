@@ -1,7 +1,6 @@
 /** The compiled kernels and their typed exports. Addresses and lengths are bytes and elements, as assembly/ says. */
 
 import { BackendUnavailableError } from '@inattention/core';
-import { kernelsWasm } from './generated/kernels-wasm.ts';
 
 type Address = number;
 type Flag = 0 | 1;
@@ -34,12 +33,15 @@ export interface Kernels {
     inner: number,
     transposeA: Flag,
     transposeB: Flag,
-    half: Flag,
+    storage: number,
+    scales: Address,
     scale: number,
     accumulate: Flag,
     scratch: Address,
   ): void;
-  matmulScratchBytes(): number;
+  matmulScratchBytes(rows: number, columns: number, inner: number): number;
+  setThreads(count: number): void;
+  stopThreads(): void;
   gatherRows(
     pages: Address,
     rowsPerPage: number,
@@ -140,7 +142,7 @@ export interface Kernels {
     correction1: number,
     correction2: number,
   ): void;
-  attendScratchWords(headDim: number, window: number): number;
+  attendScratchWords(count: number, heads: number, headDim: number, window: number, slots: number): number;
   attend(
     queries: Address,
     positions: Address,
@@ -155,6 +157,7 @@ export interface Kernels {
     to: number,
     scale: number,
     accumulate: Flag,
+    slots: number,
     scratch: Address,
   ): void;
   attendWeights(
@@ -192,16 +195,49 @@ export interface Kernels {
   ): void;
 }
 
-/** Instantiates the kernels over a memory. Throws BackendUnavailableError where WebAssembly SIMD is missing. */
-export async function loadKernels(memory: WebAssembly.Memory): Promise<Kernels> {
-  const bytes = Uint8Array.from(atob(kernelsWasm), (character) => character.charCodeAt(0));
+/** A compiled variant of the kernels. */
+export interface KernelModule {
+  readonly module: WebAssembly.Module;
+  /** Whether multiply-adds are fused where the hardware can (relaxed SIMD). */
+  readonly relaxed: boolean;
+  /** Whether it works over shared memory, with threads. */
+  readonly threads: boolean;
+}
+
+/** `v128.const`, `f32x4.relaxed_madd`: a module that is valid where the engine has relaxed SIMD. */
+const relaxedProbe = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 18, 1, 16, 0],
+  ...[0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x1a, 0x0b],
+);
+
+/** Compiles the variant that fits. Throws BackendUnavailableError where WebAssembly SIMD is missing. */
+export async function compileKernels(threads: boolean): Promise<KernelModule> {
+  const relaxed = WebAssembly.validate(relaxedProbe);
+  const bytes = Uint8Array.from(atob(await kernelBytes(threads, relaxed)), (character) => character.charCodeAt(0));
   if (!WebAssembly.validate(bytes)) {
     throw new BackendUnavailableError({
       what: 'This JavaScript engine has no WebAssembly SIMD, which the CPU backend needs.',
       fix: 'use Node 20.19 or newer, or a browser of 2023 or newer',
     });
   }
-  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory, abort: abortKernel } });
+  return { module: await WebAssembly.compile(bytes), relaxed, threads };
+}
+
+/** Each variant is a module of its own, so that a page loads one. */
+async function kernelBytes(threads: boolean, relaxed: boolean): Promise<string> {
+  if (threads) {
+    return relaxed
+      ? (await import('./generated/kernels-threads-relaxed.ts')).kernelsWasm
+      : (await import('./generated/kernels-threads.ts')).kernelsWasm;
+  }
+  return relaxed
+    ? (await import('./generated/kernels-relaxed.ts')).kernelsWasm
+    : (await import('./generated/kernels.ts')).kernelsWasm;
+}
+
+/** Instantiates the kernels over a memory (a shared one for a variant with threads). */
+export async function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
+  const instance = await WebAssembly.instantiate(module, { env: { memory, abort: abortKernel } });
   return instance.exports as WebAssembly.Exports & Kernels;
 }
 

@@ -66,7 +66,9 @@ export function fusedKernels(context: KernelContext): FusedOperations {
     attend(args) {
       const { queries, positions, from, to, slopes, scale, accumulate, out, max, sum } = args;
       const [count = 0, heads = 0, headDim = 0] = queries.shape;
-      context.withScratch(kernels.attendScratchWords(headDim, args.context.window) * 4, (scratch) =>
+      const { window, rows } = args.context;
+      const slots = Math.ceil((rows.pages.length * rows.rowsPerPage) / window);
+      context.withScratch(kernels.attendScratchWords(count, heads, headDim, window, slots) * 4, (scratch) =>
         withContextRecord(context, args.context, (record) =>
           kernels.attend(
             context.address(queries),
@@ -82,6 +84,7 @@ export function fusedKernels(context: KernelContext): FusedOperations {
             to,
             scale,
             flag(accumulate),
+            slots,
             scratch,
           ),
         ),
@@ -91,7 +94,8 @@ export function fusedKernels(context: KernelContext): FusedOperations {
       const { queries, positions, from, to, slopes, scale, logSumExp, out } = args;
       const [, heads = 0, headDim = 0] = queries.shape;
       const [position = 0] = new Int32Array(context.heap.memory.buffer, context.address(positions), 1);
-      context.withScratch(kernels.attendScratchWords(headDim, args.context.window) * 4, (scratch) =>
+      const { window } = args.context;
+      context.withScratch(kernels.attendScratchWords(heads, heads, headDim, window, 0) * 4, (scratch) =>
         withContextRecord(context, args.context, (record) =>
           kernels.attendWeights(
             context.address(queries),

@@ -7,10 +7,13 @@ import type { Kernels } from '../kernels-module.ts';
 export class KernelContext {
   readonly kernels: Kernels;
   readonly heap: Heap;
+  /** Threads that share the kernels' work, the caller's included. */
+  readonly threads: number;
 
-  constructor(kernels: Kernels, heap: Heap) {
+  constructor(kernels: Kernels, heap: Heap, threads: number) {
     this.kernels = kernels;
     this.heap = heap;
+    this.threads = threads;
   }
 
   /** The address of a view's first element. Throws for buffers of other backends and freed ones. */
@@ -21,6 +24,11 @@ export class KernelContext {
   /** The address of a view, or 0 for none. */
   optional(view: TensorView | null): number {
     return view === null ? 0 : this.address(view);
+  }
+
+  /** Runs `work` with `byteLength` bytes of scratch for each thread, one after the other. */
+  withThreadScratch<T>(byteLength: number, work: (address: number) => T): T {
+    return this.withScratch(byteLength * this.threads, work);
   }
 
   /** Runs `work` with `byteLength` bytes of scratch, given back afterwards. */

@@ -15,7 +15,7 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
       const a = context.address(args.a);
       const b = context.address(args.b);
       const out = context.address(args.out);
-      context.withScratch(kernels.matmulScratchBytes(), (scratch) => {
+      context.withThreadScratch(kernels.matmulScratchBytes(rows, columns, inner), (scratch) => {
         for (let entry = 0; entry < batch; entry += 1) {
           kernels.matmul(
             a + entry * strideA * 4,
@@ -27,6 +27,7 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
             flag(args.transposeA),
             flag(args.transposeB),
             half,
+            0,
             args.scale,
             flag(args.accumulate),
             scratch,

@@ -1,0 +1,193 @@
+/**
+ * Attention of one query over a long context: split into segments of positions, each by one task, merged exactly in their
+ * order, so that the result does not depend on the number of threads.
+ *
+ * A segment takes three steps: scores of all heads, [H, n]; their maximum, exponentials and sum; weighted values. How scores
+ * and values are read is decode-dense.ts' (keys and values in rows of their own) or decode-rows.ts' (rows of a table).
+ */
+
+import { fieldFine, fieldFineLength, fieldFirstPosition, fieldHeadDim, fieldPositionKeyPages, fieldWindow } from './context-block';
+import { denseScores, denseValues, readsDenseRows, valuesTogether } from './decode-dense';
+import { numberSlots, sharedRowScores, sharedRowValues, sharedRowWords } from './decode-rows';
+import { argument, floatArgument, pass, passFloat, runTasks, threadIndex } from './threads';
+import { exp1, expNonPositive4, max4, sum4 } from './vector';
+
+/** Positions of a segment at most. Divides the fine length of rotary tables, so a segment has one coarse angle. */
+@inline
+const segmentLength: i32 = 1024;
+/** Segments computed before they are merged into the result: bounds what is kept of them. */
+@inline
+const waveSegments: i32 = 32;
+
+const lowest: f32 = -3.4028234663852886e38;
+
+/** Whether this way serves a view: whole vectors per head, and per half of a head where keys are rotated. */
+export function decodes(view: usize): bool {
+  const headDim = load<i32>(view + fieldHeadDim);
+  const rotates = load<u32>(view + fieldFine) != 0;
+  if (!rotates) return (headDim & 3) == 0;
+  if (load<u32>(view + fieldPositionKeyPages) != 0) return false;
+  return (headDim & 7) == 0 && load<i32>(view + fieldFineLength) % segmentLength == 0;
+}
+
+/** f32 words of one segment's result: maxima, sums, outputs not yet divided by the sums. */
+@inline
+function partialWords(heads: i32, headDim: i32): i32 {
+  return heads * (headDim + 2);
+}
+
+/** f32 words of scratch: those kept of a wave, and each thread's. `slots` are those of the table. */
+export function decodeScratchWords(heads: i32, headDim: i32, window: i32, slots: i32, threads: i32): i32 {
+  return waveSegments * partialWords(heads, headDim) + threads * threadWords(heads, headDim, window, slots);
+}
+
+@inline
+function threadWords(heads: i32, headDim: i32, window: i32, slots: i32): i32 {
+  return heads * segmentLength + headDim + max(valuesTogether * heads * headDim, sharedRowWords(segmentLength, headDim, window, slots));
+}
+
+/** Attention of the query [H, C] at `position` over entries [from, to), joined with what out, maxima and sums hold. */
+export function decode(
+  query: usize,
+  position: i32,
+  view: usize,
+  slopes: usize,
+  out: usize,
+  maxima: usize,
+  sums: usize,
+  heads: i32,
+  from: i32,
+  to: i32,
+  scale: f32,
+  slots: i32,
+  scratch: usize,
+): void {
+  const firstPosition = load<i32>(view + fieldFirstPosition);
+  const end = min(to, position - firstPosition + 1);
+  if (end <= from) return;
+  const headDim = load<i32>(view + fieldHeadDim);
+  const words = partialWords(heads, headDim);
+  // Segments begin where their position is a multiple of the length.
+  const first = (firstPosition + from) / segmentLength;
+  const last = (firstPosition + end - 1) / segmentLength;
+  for (let wave = first; wave <= last; wave += waveSegments) {
+    const count = min(waveSegments, last + 1 - wave);
+    pass(0, <i32>query);
+    pass(1, position);
+    pass(2, <i32>view);
+    pass(3, <i32>slopes);
+    pass(4, heads);
+    pass(5, from);
+    pass(6, end);
+    passFloat(7, scale);
+    pass(8, slots);
+    pass(9, <i32>scratch);
+    pass(10, wave);
+    runTasks(decodeSegment, count);
+    for (let segment = 0; segment < count; segment += 1) {
+      merge(scratch + ((<usize>(segment * words)) << 2), out, maxima, sums, heads, headDim);
+    }
+  }
+}
+
+function decodeSegment(task: i32): void {
+  const query = <usize>argument(0);
+  const view = <usize>argument(2);
+  const heads = argument(4);
+  const scale = floatArgument(7);
+  const slots = argument(8);
+  const scratch = <usize>argument(9);
+  const firstPosition = load<i32>(view + fieldFirstPosition);
+  const begin = (argument(10) + task) * segmentLength - firstPosition;
+  const start = max(argument(5), begin);
+  const count = min(argument(6), begin + segmentLength) - start;
+
+  const headDim = load<i32>(view + fieldHeadDim);
+  const window = load<i32>(view + fieldWindow);
+  const words = partialWords(heads, headDim);
+  const maxima = scratch + ((<usize>(task * words)) << 2);
+  const sums = maxima + ((<usize>heads) << 2);
+  const out = sums + ((<usize>heads) << 2);
+  const own = <usize>(waveSegments * words + threadIndex() * threadWords(heads, headDim, window, slots));
+  const scores = scratch + (own << 2);
+  const rotated = scores + ((<usize>(heads * segmentLength)) << 2);
+  const rows = rotated + ((<usize>headDim) << 2);
+
+  const dense = readsDenseRows(view);
+  if (dense) {
+    denseScores(view, query, heads, start, count, scores, segmentLength, rows);
+  } else {
+    numberSlots(view, start, count, slots, rows);
+    sharedRowScores(view, query, heads, start, count, scores, segmentLength, rotated, rows);
+  }
+  const slopes = <usize>argument(3);
+  const distance = argument(1) - firstPosition - start;
+  for (let h = 0; h < heads; h += 1) {
+    const at = (<usize>h) << 2;
+    const slope = slopes == 0 ? <f32>0 : load<f32>(slopes + at);
+    softmax(scores + ((<usize>(h * segmentLength)) << 2), count, scale, slope, distance, maxima + at, sums + at);
+  }
+  if (dense) denseValues(view, heads, start, count, scores, segmentLength, out, rows);
+  else sharedRowValues(view, heads, start, count, scores, segmentLength, out, rows);
+}
+
+/** Scores into exp(scale · score − slope · distance − maximum), in place; the distance of entry i is `distance` − i. */
+function softmax(
+  scores: usize,
+  count: i32,
+  scale: f32,
+  slope: f32,
+  distance: i32,
+  maximum: usize,
+  sum: usize,
+): void {
+  const padded = (count + 3) & ~3;
+  const scales = f32x4.splat(scale);
+  const slopes = f32x4.splat(slope);
+  let away = f32x4.add(f32x4.splat(<f32>distance), f32x4(0, -1, -2, -3));
+  let top = f32x4.splat(lowest);
+  for (let i = 0; i < count; i += 4) {
+    const at = scores + ((<usize>i) << 2);
+    const biased = f32x4.sub(f32x4.mul(v128.load(at), scales), f32x4.mul(slopes, away));
+    v128.store(at, biased);
+    top = f32x4.max(top, biased);
+    away = f32x4.sub(away, f32x4.splat(4));
+  }
+  for (let i = count; i < padded; i += 1) store<f32>(scores + ((<usize>i) << 2), lowest);
+  // What lay in the padding may have raised the maximum.
+  let most = max4(top);
+  if (padded != count) {
+    most = lowest;
+    for (let i = 0; i < count; i += 1) most = max(most, load<f32>(scores + ((<usize>i) << 2)));
+  }
+  const shift = f32x4.splat(most);
+  let total = f32x4.splat(0);
+  for (let i = 0; i < count; i += 4) {
+    const at = scores + ((<usize>i) << 2);
+    const weight = expNonPositive4(f32x4.sub(v128.load(at), shift));
+    v128.store(at, weight);
+    total = f32x4.add(total, weight);
+  }
+  store<f32>(maximum, most);
+  store<f32>(sum, sum4(total));
+}
+
+/** Joins a segment's result with the running one (not divided by its sums). */
+function merge(partial: usize, out: usize, maxima: usize, sums: usize, heads: i32, headDim: i32): void {
+  const values = partial + ((<usize>(2 * heads)) << 2);
+  for (let h = 0; h < heads; h += 1) {
+    const at = (<usize>h) << 2;
+    const before = load<f32>(maxima + at);
+    const own = load<f32>(partial + at);
+    const after = max(before, own);
+    const keep = exp1(before - after);
+    const take = exp1(own - after);
+    store<f32>(maxima + at, after);
+    store<f32>(sums + at, load<f32>(sums + at) * keep + load<f32>(partial + ((<usize>heads) << 2) + at) * take);
+    const row = <usize>(h * headDim) << 2;
+    for (let c: usize = 0; c < (<usize>headDim) << 2; c += 16) {
+      const running = f32x4.mul(v128.load(out + row + c), f32x4.splat(keep));
+      v128.store(out + row + c, f32x4.add(running, f32x4.mul(v128.load(values + row + c), f32x4.splat(take))));
+    }
+  }
+}
