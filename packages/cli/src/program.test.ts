@@ -215,11 +215,20 @@ describe('weights in other dtypes', () => {
     expect(table.out).toContain('f32 contexts, i8 weights');
   });
 
-  test('a backend that does not take them is not chosen', async () => {
-    const tokens = await tokensFile('refused.json', [1, 2, 3]);
-    const { status, error } = await run('score', '--model', model, '--tokens', tokens, '--weight-dtype', 'i8');
-    expect(status).toBe(1);
-    expect(error).toContain('cpu: it takes no i8 weights');
+  test('i8 weights score near f32 ones, alike in every mode', async () => {
+    const tokens = await tokensFile('blocks.json', [1, 2, 3, 4, 5, 2, 3, 200]);
+    const losses: number[] = [];
+    for (const mode of ['kv', 'tables', 'states', 'ids']) {
+      const args = ['--model', model, '--tokens', tokens, '--context', mode, '--weight-dtype', 'i8', '--json'];
+      const { status, out } = await run('score', ...args);
+      expect(status).toBe(0);
+      losses.push((JSON.parse(out) as { loss: number }).loss);
+    }
+    const { out } = await run('score', '--model', model, '--tokens', tokens, '--json');
+    const exact = (JSON.parse(out) as { loss: number }).loss;
+    for (const loss of losses) expect(Math.abs(loss - (losses[0] as number))).toBeLessThan(1e-4 * exact);
+    expect(Math.abs((losses[0] as number) - exact)).toBeLessThan(0.05 * exact);
+    expect(losses[0]).not.toBe(exact);
   });
 });
 

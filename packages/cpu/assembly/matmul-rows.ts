@@ -1,11 +1,14 @@
 /**
  * Matrix multiplication of few rows (decoding): bound by reading B, which is read once and never packed.
  *
- * B stored [columns, inner]: dot products, up to 4 rows of A against 2 rows of B at a time (1 against 4).
+ * B stored [columns, inner]: dot products, up to 4 rows of A against 2 rows of B at a time (1 against 4). Narrow rows of B
+ * are expanded for several rows of A, converted in registers for one (half-rows.ts, block-scaled.ts).
  * B stored [inner, columns]: 32 columns of out are held in registers while K runs.
  */
 
-import { expandRow, storageShift } from './storage';
+import { multiplyRowByBlocks } from './block-scaled';
+import { multiplyRowByHalves } from './half-rows';
+import { expandRow, rowScales, storageShift } from './storage';
 import { madd, sum4 } from './vector';
 
 /** f32 words of scratch per thread for expanded rows of B: 4 rows. */
@@ -30,6 +33,14 @@ export function multiplyByDots(
   last: i32,
   scratch: usize,
 ): void {
+  if (rows == 1 && storage == 1) {
+    multiplyRowByHalves(a, b, out, inner, scale, accumulate, first, last);
+    return;
+  }
+  if (rows == 1 && storage > 1) {
+    multiplyRowByBlocks(a, b, scales, out, inner, storage, scale, accumulate, first, last);
+    return;
+  }
   const rowBytes = (<usize>inner) << 2;
   const storedBytes = (<usize>inner) << storageShift(storage);
   for (let column = first; column < last; column += 4) {
@@ -37,8 +48,8 @@ export function multiplyByDots(
     let weights = b + <usize>column * storedBytes;
     if (storage != 0) {
       for (let c = 0; c < count; c += 1) {
-        const place = (column + c) * inner;
-        expandRow(scratch + <usize>c * rowBytes, weights + <usize>c * storedBytes, storage, scales, place, inner);
+        const own = rowScales(scales, storage, inner, column + c);
+        expandRow(scratch + <usize>c * rowBytes, weights + <usize>c * storedBytes, storage, own, 0, inner);
       }
       weights = scratch;
     }

@@ -67,7 +67,7 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
       },
     },
     capabilities: {
-      weightDTypes: ['f32', 'f16'],
+      weightDTypes: ['f32', 'f16', 'i8'],
       contextDTypes: ['f32', 'f16'],
       maxBufferBytes: heap.maxBytes,
       maxTotalBytes: heap.maxBytes,

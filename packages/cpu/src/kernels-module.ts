@@ -44,13 +44,14 @@ export interface Kernels {
   stopThreads(): void;
   gatherRows(
     pages: Address,
+    scales: Address,
     rowsPerPage: number,
     ids: Address,
     count: number,
     stride: number,
     offset: number,
     width: number,
-    half: Flag,
+    storage: number,
     accumulate: Flag,
     out: Address,
   ): void;

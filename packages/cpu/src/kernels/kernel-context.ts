@@ -62,6 +62,11 @@ export function isHalf(view: TensorView): 0 | 1 {
   return flag(view.dtype === 'f16');
 }
 
+/** The kernels' number for how a matrix of weights is stored: 0 f32, 1 f16, otherwise the block length of i8. */
+export function storageOf(view: TensorView): number {
+  return view.blocks?.blockLength ?? isHalf(view);
+}
+
 export function elements(view: TensorView): number {
   return sizeOf(view.shape);
 }

@@ -1,7 +1,7 @@
 /** matmul, sum and max: assembly/matmul.ts, assembly/reduce.ts. */
 
-import type { Primitives } from '@inattention/core';
-import { flag, isHalf, type KernelContext } from './kernel-context.ts';
+import { blocksPerRow, bytesPerElement, type Primitives } from '@inattention/core';
+import { flag, type KernelContext, storageOf } from './kernel-context.ts';
 
 /** Bytes of the column block that sum() adds rows in. */
 const sumScratchBytes = 1024;
@@ -11,7 +11,12 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
   return {
     matmul(args) {
       const { batch, rows, columns, inner, strideA, strideB } = args;
-      const half = isHalf(args.b);
+      const storage = storageOf(args.b);
+      const { blocks } = args.b;
+      const scales = blocks === undefined ? 0 : context.address(blocks.scales);
+      // Scales of one matrix of the batch, in bytes: strideB is 0 or one matrix.
+      const scaleStride =
+        blocks === undefined || strideB === 0 ? 0 : (strideB / inner) * blocksPerRow(inner, blocks.blockLength) * 4;
       const a = context.address(args.a);
       const b = context.address(args.b);
       const out = context.address(args.out);
@@ -19,15 +24,15 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
         for (let entry = 0; entry < batch; entry += 1) {
           kernels.matmul(
             a + entry * strideA * 4,
-            b + entry * strideB * (half === 1 ? 2 : 4),
+            b + entry * strideB * bytesPerElement[args.b.dtype],
             out + entry * rows * columns * 4,
             rows,
             columns,
             inner,
             flag(args.transposeA),
             flag(args.transposeB),
-            half,
-            0,
+            storage,
+            scales + entry * scaleStride,
             args.scale,
             flag(args.accumulate),
             scratch,

@@ -2,7 +2,7 @@
 
 import { bytesPerElement, type Primitives } from '@inattention/core';
 import { addressTable } from './context-record.ts';
-import { elements, flag, isHalf, type KernelContext } from './kernel-context.ts';
+import { elements, flag, isHalf, type KernelContext, storageOf } from './kernel-context.ts';
 
 type Movement = Pick<Primitives, 'gatherRows' | 'scatterAddRows' | 'permute' | 'copyBlock'>;
 
@@ -12,17 +12,21 @@ export function movementKernels(context: KernelContext): Movement {
     gatherRows({ pages, rowsPerPage, ids, stride, offset, width, accumulate, out }) {
       const [first] = pages;
       if (first === undefined) return;
-      context.withScratch(pages.length * 4, (table) => {
+      const scales = pages.flatMap(({ blocks }) => blocks?.scales ?? []);
+      context.withScratch((pages.length + scales.length) * 4, (table) => {
+        const scaleTable = table + pages.length * 4;
         addressTable(context, table, pages);
+        addressTable(context, scaleTable, scales);
         kernels.gatherRows(
           table,
+          scaleTable,
           rowsPerPage,
           context.address(ids),
           elements(ids),
           stride,
           offset,
           width,
-          isHalf(first),
+          storageOf(first),
           flag(accumulate),
           context.address(out),
         );
