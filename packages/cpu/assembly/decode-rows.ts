@@ -2,11 +2,8 @@
  * Decoding over rows that positions share (a table): work per row wherever a row serves all its positions.
  *
  * Values: Σ_i a_i v_i = Σ_r (Σ_{i uses r} a_i / rms_i) V[r], so each row is read once. Scores without rotation: one dot
- * product per row, then one sum per position. Scores with rotation: with q' = R(−coarse) q and p = coarse + fine,
- *
- *     q · R(p) k = Σ_c A_c cos_c(fine) + B_c sin_c(fine),  A_c = q'_c k_c + q'_c' k_c',  B_c = q'_c' k_c − q'_c k_c',  c' = c + C/2
- *
- * A and B are computed once per row and head; a position is one dot product with its entry of the table of fine angles.
+ * product per row, then one sum per position. Scores with rotation: rows of four positions are summed, rotated by their fine
+ * angles and met with R(−coarse) q, which is right since q · R(coarse + fine) k = R(−coarse) q · R(fine) k.
  *
  * The slots of a segment are numbered 0 … U−1 in the order of their appearance; number U stands for "before the start", with
  * rows of zeros.
@@ -33,8 +30,8 @@ import {
   paged,
   rowAddress,
 } from './context-block';
-import { addFour, addOne, fourDots, oneDot, sums4 } from './four-rows';
-import { madd, setRow } from './vector';
+import { addFour, addOne, fourDots, oneDot } from './four-rows';
+import { addRow, madd, setRow } from './vector';
 
 /** Number of slots U of the segment. */
 const slotCount: usize = 0;
@@ -42,20 +39,25 @@ const slotCount: usize = 0;
 const partSlots: usize = 4;
 const partRows: usize = 8;
 const partPerRow: usize = 12;
-const partAngles: usize = 16;
+const partScales: usize = 16;
 const partFloats: usize = 20;
 /** Number of the slot of each position, w − 1 positions before the segment first. */
 const partNumbers: usize = 32;
 
+/** Positions expanded together: one load of the query serves all. */
+@inline
+const together: i32 = 4;
+
 /** f32 words of scratch for segments of `length`, tables of `slots` slots. */
 @inline
-export function sharedRowWords(length: i32, headDim: i32, window: i32, slots: i32): i32 {
+export function sharedRowWords(length: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
   const numbers = length + window - 1;
-  return 8 + numbers + numbers + slots + (numbers + 1) * window * (headDim + 1) + numbers * window + 4 * headDim;
+  const rows = (numbers + 1) * window;
+  return 8 + numbers + numbers + slots + rows + heads * (rows + 4) + length + 4 + (together * heads + 1) * headDim;
 }
 
 /** Numbers the slots that entries [start, start + count) use. */
-export function numberSlots(view: usize, start: i32, count: i32, slots: i32, scratch: usize): void {
+export function numberSlots(view: usize, heads: i32, start: i32, count: i32, slots: i32, scratch: usize): void {
   const window = load<i32>(view + fieldWindow);
   const index = <usize>load<u32>(view + fieldIndexPages);
   const pageLength = load<i32>(view + fieldPageLength);
@@ -88,15 +90,38 @@ export function numberSlots(view: usize, start: i32, count: i32, slots: i32, scr
     if (load<i32>(at) < 0) store<i32>(at, known);
   }
   const rows = numberOf + ((<usize>slots) << 2);
-  const perRow = rows + ((<usize>(known * window)) << 2);
-  const angles = perRow + ((<usize>((known + 1) * window)) << 2);
-  const headDim = load<i32>(view + fieldHeadDim);
+  const perRow = rows + ((<usize>((known + 1) * window)) << 2);
+  const scales = perRow + ((<usize>(heads * rowStride(known, window))) << 2);
   store<i32>(scratch + slotCount, known);
   store<u32>(scratch + partSlots, <u32>(slotOf - scratch));
   store<u32>(scratch + partRows, <u32>(rows - scratch));
   store<u32>(scratch + partPerRow, <u32>(perRow - scratch));
-  store<u32>(scratch + partAngles, <u32>(angles - scratch));
-  store<u32>(scratch + partFloats, <u32>(angles - scratch) + <u32>(((known + 1) * window * headDim) << 2));
+  store<u32>(scratch + partScales, <u32>(scales - scratch));
+  store<u32>(scratch + partFloats, <u32>(scales - scratch) + <u32>((count + 4) << 2));
+  copyScales(view, start, count, scales);
+}
+
+/** 1/rms of entries [start, start + count), in one piece; 1 where the view has none. */
+function copyScales(view: usize, start: i32, count: i32, scales: usize): void {
+  const pages = <usize>load<u32>(view + fieldScalePages);
+  const pageLength = load<i32>(view + fieldPageLength);
+  for (let i = 0; i < count; ) {
+    const target = scales + ((<usize>i) << 2);
+    if (pages == 0) {
+      store<f32>(target, 1);
+      i += 1;
+      continue;
+    }
+    const run = min(count - i, pageLength - ((start + i) % pageLength));
+    memory.copy(target, paged(pages, pageLength, start + i), (<usize>run) << 2);
+    i += run;
+  }
+}
+
+/** f32 words from one head's numbers per row to the next's: rows of the slots, those before the start, padding. */
+@inline
+function rowStride(known: i32, window: i32): i32 {
+  return (known + 1) * window + 3;
 }
 
 @inline
@@ -122,16 +147,16 @@ function locateRows(view: usize, pages: usize, scratch: usize): void {
   }
 }
 
-/** One head of a located row as floats: where it is, or converted into `floats`. */
+/** A located row [G, C] as floats: where it is, or converted into `floats`. */
 @inline
-function headOfRow(rows: usize, row: i32, headWords: usize, headDim: i32, half: bool, floats: usize): usize {
+function floatRow(rows: usize, row: i32, width: i32, half: bool, floats: usize): usize {
   const address = <usize>load<u32>(rows + ((<usize>row) << 2));
-  if (!half) return address + (headWords << 2);
-  setRow(floats, address + (headWords << 1), true, headDim);
+  if (!half) return address;
+  setRow(floats, address, true, width);
   return floats;
 }
 
-/** q_h · k_i into scores [H, stride], for entries [start, start + count). `rotated` holds one query. */
+/** q_h · k_i into scores [H, stride], for entries [start, start + count). `rotated` is scratch for the queries [H, C]. */
 export function sharedRowScores(
   view: usize,
   query: usize,
@@ -144,55 +169,82 @@ export function sharedRowScores(
   scratch: usize,
 ): void {
   const headDim = load<i32>(view + fieldHeadDim);
-  const kvHeads = load<i32>(view + fieldKvHeads);
-  const group = heads / kvHeads;
-  const rotates = load<u32>(view + fieldFine) != 0;
+  const group = heads / load<i32>(view + fieldKvHeads);
   locateRows(view, <usize>load<u32>(view + fieldKeyPages), scratch);
-  for (let h = 0; h < heads; h += 1) {
-    const q = query + ((<usize>(h * headDim)) << 2);
-    const out = scores + ((<usize>(h * stride)) << 2);
-    if (rotates) {
-      rotateBack(view, start, q, rotated);
-      angleRows(view, h / group, rotated, scratch);
-      anglesOfPositions(view, start, count, out, scratch);
-    } else {
-      scoreRows(view, h / group, q, scratch);
-      sumOfRows(view, count, out, scratch);
+  if (load<u32>(view + fieldFine) != 0) {
+    rotateBack(view, heads, start, query, rotated);
+    rotatedScores(view, rotated, heads, start, count, scores, stride, scratch);
+  } else {
+    scoreRows(view, query, heads, scratch);
+    for (let h = 0; h < heads; h += 1) {
+      const q = query + ((<usize>(h * headDim)) << 2);
+      const out = scores + ((<usize>(h * stride)) << 2);
+      sumOfRows(view, h, count, out, scratch);
+      addPositionScores(view, h / group, q, start, count, out, scratch);
     }
-    finishScores(view, h / group, q, start, count, out, scratch);
+  }
+  const scales = part(scratch, partScales);
+  for (let h = 0; h < heads; h += 1) {
+    const out = scores + ((<usize>(h * stride)) << 2);
+    multiplyBy(out, scales, count);
   }
 }
 
-/** q · k for each row of the numbered slots, 0 for those before the start. */
-function scoreRows(view: usize, kvHead: i32, query: usize, scratch: usize): void {
+/** x[i] *= y[i]; may touch up to 3 elements beyond. */
+@inline
+function multiplyBy(x: usize, y: usize, count: i32): void {
+  for (let i = 0; i < count; i += 4) {
+    const at = (<usize>i) << 2;
+    v128.store(x + at, f32x4.mul(v128.load(x + at), v128.load(y + at)));
+  }
+}
+
+/** q_h · k for each row of the numbered slots and each head, 0 for those before the start. */
+function scoreRows(view: usize, query: usize, heads: i32, scratch: usize): void {
   const headDim = load<i32>(view + fieldHeadDim);
+  const kvHeads = load<i32>(view + fieldKvHeads);
+  const group = heads / kvHeads;
   const half = load<i32>(view + fieldHalf) != 0;
   const window = load<i32>(view + fieldWindow);
   const rows = part(scratch, partRows);
   const perRow = part(scratch, partPerRow);
   const floats = part(scratch, partFloats);
-  const headWords = <usize>(kvHead * headDim);
+  const width = kvHeads * headDim;
   const bytes = (<usize>headDim) << 2;
-  const all = load<i32>(scratch + slotCount) * window;
-  let r = 0;
-  for (; r + 4 <= all; r += 4) {
-    const r0 = headOfRow(rows, r, headWords, headDim, half, floats);
-    const r1 = headOfRow(rows, r + 1, headWords, headDim, half, floats + bytes);
-    const r2 = headOfRow(rows, r + 2, headWords, headDim, half, floats + 2 * bytes);
-    const r3 = headOfRow(rows, r + 3, headWords, headDim, half, floats + 3 * bytes);
-    v128.store(perRow + ((<usize>r) << 2), fourDots(query, r0, r1, r2, r3, bytes));
+  const rowBytes = <usize>kvHeads * bytes;
+  const known = load<i32>(scratch + slotCount);
+  const all = known * window;
+  const stride = (<usize>rowStride(known, window)) << 2;
+  for (let r = 0; r < all; r += together) {
+    // Beyond the last row the last one is met again; the padding takes it.
+    let r0 = floatRow(rows, r, width, half, floats);
+    let r1 = floatRow(rows, min(r + 1, all - 1), width, half, floats + rowBytes);
+    let r2 = floatRow(rows, min(r + 2, all - 1), width, half, floats + 2 * rowBytes);
+    let r3 = floatRow(rows, min(r + 3, all - 1), width, half, floats + 3 * rowBytes);
+    let q = query;
+    let at = perRow + ((<usize>r) << 2);
+    for (let g = 0; g < kvHeads; g += 1) {
+      for (let h = 0; h < group; h += 1) {
+        v128.store(at, fourDots(q, r0, r1, r2, r3, bytes));
+        q += bytes;
+        at += stride;
+      }
+      r0 += bytes;
+      r1 += bytes;
+      r2 += bytes;
+      r3 += bytes;
+    }
   }
-  for (; r < all; r += 1) {
-    const row = headOfRow(rows, r, headWords, headDim, half, floats);
-    store<f32>(perRow + ((<usize>r) << 2), oneDot(query, row, bytes));
+  for (let h = 0; h < heads; h += 1) {
+    memory.fill(perRow + <usize>h * stride + ((<usize>all) << 2), 0, (<usize>window) << 2);
   }
-  for (let j = 0; j < window; j += 1) store<f32>(perRow + ((<usize>(all + j)) << 2), 0);
 }
 
-/** out[i] = Σ_j score of row (i − j, j). */
-function sumOfRows(view: usize, count: i32, out: usize, scratch: usize): void {
+/** out[i] = Σ_j score of row (i − j, j) of one head. */
+function sumOfRows(view: usize, head: i32, count: i32, out: usize, scratch: usize): void {
   const window = load<i32>(view + fieldWindow);
-  const perRow = part(scratch, partPerRow);
+  const known = load<i32>(scratch + slotCount);
+  const perRow = part(scratch, partPerRow) + ((<usize>(head * rowStride(known, window))) << 2);
   const numbers = scratch + partNumbers + ((<usize>(window - 1)) << 2);
   for (let i = 0; i < count; i += 1) {
     let sum: f32 = 0;
@@ -204,143 +256,148 @@ function sumOfRows(view: usize, count: i32, out: usize, scratch: usize): void {
   }
 }
 
-/** q' = R(−coarse) q for the coarse angle of the segment. */
-function rotateBack(view: usize, start: i32, query: usize, rotated: usize): void {
-  const half = load<i32>(view + fieldHeadDim) >> 1;
+/** q' = R(−coarse) q of all heads, for the coarse angle of the segment. */
+function rotateBack(view: usize, heads: i32, start: i32, queries: usize, rotated: usize): void {
+  const headDim = load<i32>(view + fieldHeadDim);
+  const half = headDim >> 1;
   const position = load<i32>(view + fieldFirstPosition) + start;
   const entry = <usize>(position / load<i32>(view + fieldFineLength));
   const coarse = <usize>load<u32>(view + fieldCoarse) + ((entry * <usize>half) << 3);
-  for (let c = 0; c < half; c += 1) {
-    const at = (<usize>c) << 2;
-    const upper = (<usize>(c + half)) << 2;
-    const cos = load<f32>(coarse + (at << 1));
-    const sin = load<f32>(coarse + (at << 1), 4);
-    const a = load<f32>(query + at);
-    const b = load<f32>(query + upper);
-    store<f32>(rotated + at, a * cos + b * sin);
-    store<f32>(rotated + upper, b * cos - a * sin);
+  for (let h = 0; h < heads; h += 1) {
+    const offset = (<usize>(h * headDim)) << 2;
+    for (let c = 0; c < half; c += 1) {
+      const at = offset + ((<usize>c) << 2);
+      const upper = at + ((<usize>half) << 2);
+      const cos = load<f32>(coarse + ((<usize>c) << 3));
+      const sin = load<f32>(coarse + ((<usize>c) << 3), 4);
+      const a = load<f32>(queries + at);
+      const b = load<f32>(queries + upper);
+      store<f32>(rotated + at, a * cos + b * sin);
+      store<f32>(rotated + upper, b * cos - a * sin);
+    }
   }
 }
 
-/** A and B of each row of the numbered slots, interleaved as the table of angles is. */
-function angleRows(view: usize, kvHead: i32, query: usize, scratch: usize): void {
+/** q' · R(fine) Σ_j K[row (i − j, j)] into scores [H, stride]. */
+function rotatedScores(
+  view: usize,
+  queries: usize,
+  heads: i32,
+  start: i32,
+  count: i32,
+  scores: usize,
+  stride: i32,
+  scratch: usize,
+): void {
   const headDim = load<i32>(view + fieldHeadDim);
+  const kvHeads = load<i32>(view + fieldKvHeads);
+  const group = heads / kvHeads;
+  const headBytes = (<usize>headDim) << 2;
+  const rowBytes = <usize>kvHeads * headBytes;
+  const position = load<i32>(view + fieldFirstPosition) + start;
+  const keys = part(scratch, partFloats);
+  const angles = keys + <usize>together * rowBytes;
+  let fine = <usize>load<u32>(view + fieldFine) + <usize>(position % load<i32>(view + fieldFineLength)) * headBytes;
+  for (let i = 0; i < count; i += together) {
+    const present = min(together, count - i);
+    for (let r = 0; r < present; r += 1) {
+      separateAngles(fine, angles, headBytes);
+      fine += headBytes;
+      rotateKey(view, i + r, angles, keys + <usize>r * rowBytes, scratch);
+    }
+    for (let h = 0; h < heads; h += 1) {
+      const q = queries + <usize>h * headBytes;
+      const key = keys + <usize>(h / group) * headBytes;
+      const at = scores + ((<usize>(h * stride + i)) << 2);
+      // Rows left over from before count for nothing: the scores' padding takes them.
+      const k2 = key + 2 * rowBytes;
+      v128.store(at, fourDots(q, key, key + rowBytes, k2, k2 + rowBytes, headBytes));
+    }
+  }
+}
+
+/** An entry of the table of angles (cos, sin, cos, sin …) as all cosines, then all sines. */
+@inline
+function separateAngles(entry: usize, angles: usize, bytes: usize): void {
+  const upper = bytes >> 1;
+  for (let c: usize = 0; c < upper; c += 16) {
+    const low = v128.load(entry + 2 * c);
+    const high = v128.load(entry + 2 * c, 16);
+    v128.store(angles + c, v128.shuffle<f32>(low, high, 0, 2, 4, 6));
+    v128.store(angles + upper + c, v128.shuffle<f32>(low, high, 1, 3, 5, 7));
+  }
+}
+
+/** R(fine) Σ_j K[row (i − j, j)] of all heads of position i of the segment, into `out` [G, C]. */
+function rotateKey(view: usize, i: i32, angles: usize, out: usize, scratch: usize): void {
+  const headDim = load<i32>(view + fieldHeadDim);
+  const kvHeads = load<i32>(view + fieldKvHeads);
   const half = load<i32>(view + fieldHalf) != 0;
   const window = load<i32>(view + fieldWindow);
   const rows = part(scratch, partRows);
-  const floats = part(scratch, partFloats);
-  const headWords = <usize>(kvHead * headDim);
-  const bytes = (<usize>headDim) << 2;
-  const upper = bytes >> 1;
-  const all = load<i32>(scratch + slotCount) * window;
-  let out = part(scratch, partAngles);
-  for (let r = 0; r < all; r += 1) {
-    const row = headOfRow(rows, r, headWords, headDim, half, floats);
+  const numbers = scratch + partNumbers + ((<usize>(window - 1 + i)) << 2);
+  const width = kvHeads * headDim;
+  let source = <usize>load<u32>(rows + ((<usize>(load<i32>(numbers) * window)) << 2));
+  if (half) {
+    setRow(out, source, true, width);
+    source = out;
+  }
+  const known = load<i32>(scratch + slotCount);
+  if (window == 3 && !half && load<i32>(numbers - 8) != known && load<i32>(numbers - 4) != known) {
+    const r1 = <usize>load<u32>(rows + ((<usize>(load<i32>(numbers - 4) * window + 1)) << 2));
+    const r2 = <usize>load<u32>(rows + ((<usize>(load<i32>(numbers - 8) * window + 2)) << 2));
+    sumThree(out, source, r1, r2, (<usize>width) << 2);
+    source = out;
+  } else {
+    for (let j = 1; j < window; j += 1) {
+      const number = load<i32>(numbers - ((<usize>j) << 2));
+      if (number == known) break; // before the start
+      const row = <usize>load<u32>(rows + ((<usize>(number * window + j)) << 2));
+      if (source != out) setRow(out, source, false, width);
+      addRow(out, row, half, width);
+      source = out;
+    }
+  }
+  const headBytes = (<usize>headDim) << 2;
+  const upper = headBytes >> 1;
+  for (let g = 0; g < kvHeads; g += 1) {
     for (let c: usize = 0; c < upper; c += 16) {
-      const q1 = v128.load(query + c);
-      const q2 = v128.load(query + upper + c);
-      const k1 = v128.load(row + c);
-      const k2 = v128.load(row + upper + c);
-      const a = madd(q1, k1, f32x4.mul(q2, k2));
-      const b = f32x4.sub(f32x4.mul(q2, k1), f32x4.mul(q1, k2));
-      v128.store(out + 2 * c, v128.shuffle<f32>(a, b, 0, 4, 1, 5));
-      v128.store(out + 2 * c, v128.shuffle<f32>(a, b, 2, 6, 3, 7), 16);
+      const cos = v128.load(angles + c);
+      const sin = v128.load(angles + upper + c);
+      const a = v128.load(source + c);
+      const b = v128.load(source + upper + c);
+      v128.store(out + c, f32x4.sub(f32x4.mul(a, cos), f32x4.mul(b, sin)));
+      v128.store(out + upper + c, madd(b, cos, f32x4.mul(a, sin)));
     }
-    out += bytes;
-  }
-  memory.fill(out, 0, <usize>window * bytes);
-}
-
-/** out[i] = Σ_j (A, B of row (i − j, j)) · fine angles of entry i. */
-function anglesOfPositions(view: usize, start: i32, count: i32, out: usize, scratch: usize): void {
-  const headDim = load<i32>(view + fieldHeadDim);
-  const bytes = (<usize>headDim) << 2;
-  const window = load<i32>(view + fieldWindow);
-  const position = load<i32>(view + fieldFirstPosition) + start;
-  const angles = part(scratch, partAngles);
-  const numbers = scratch + partNumbers + ((<usize>(window - 1)) << 2);
-  let fine = <usize>load<u32>(view + fieldFine) + <usize>(position % load<i32>(view + fieldFineLength)) * bytes;
-  let i = 0;
-  if (window == 1) {
-    for (; i + 4 <= count; i += 4) {
-      const at = numbers + ((<usize>i) << 2);
-      const r0 = angles + <usize>load<i32>(at) * bytes;
-      const r1 = angles + <usize>load<i32>(at, 4) * bytes;
-      const r2 = angles + <usize>load<i32>(at, 8) * bytes;
-      const r3 = angles + <usize>load<i32>(at, 12) * bytes;
-      v128.store(out + ((<usize>i) << 2), fourPairs(fine, r0, r1, r2, r3, bytes));
-      fine += 4 * bytes;
-    }
-  }
-  for (; i < count; i += 1) {
-    const at = numbers + ((<usize>i) << 2);
-    let sum: f32 = 0;
-    let j = 0;
-    if (window >= 3) {
-      const r0 = angles + <usize>(load<i32>(at) * window) * bytes;
-      const r1 = angles + <usize>(load<i32>(at - 4) * window + 1) * bytes;
-      const r2 = angles + <usize>(load<i32>(at - 8) * window + 2) * bytes;
-      sum = sumOfThree(fine, r0, r1, r2, bytes);
-      j = 3;
-    }
-    for (; j < window; j += 1) {
-      const number = load<i32>(at - ((<usize>j) << 2));
-      sum += oneDot(fine, angles + <usize>(number * window + j) * bytes, bytes);
-    }
-    store<f32>(out + ((<usize>i) << 2), sum);
-    fine += bytes;
+    source += headBytes;
+    out += headBytes;
   }
 }
 
-/** Four dot products of four rows with four consecutive ones. */
 @inline
-function fourPairs(fine: usize, r0: usize, r1: usize, r2: usize, r3: usize, bytes: usize): v128 {
-  const f1 = fine + bytes;
-  const f2 = f1 + bytes;
-  const f3 = f2 + bytes;
-  let s0 = f32x4.splat(0);
-  let s1 = f32x4.splat(0);
-  let s2 = f32x4.splat(0);
-  let s3 = f32x4.splat(0);
-  for (let c: usize = 0; c < bytes; c += 16) {
-    s0 = madd(v128.load(fine + c), v128.load(r0 + c), s0);
-    s1 = madd(v128.load(f1 + c), v128.load(r1 + c), s1);
-    s2 = madd(v128.load(f2 + c), v128.load(r2 + c), s2);
-    s3 = madd(v128.load(f3 + c), v128.load(r3 + c), s3);
+function sumThree(out: usize, a: usize, b: usize, c: usize, bytes: usize): void {
+  for (let at: usize = 0; at < bytes; at += 16) {
+    v128.store(out + at, f32x4.add(f32x4.add(v128.load(a + at), v128.load(b + at)), v128.load(c + at)));
   }
-  return sums4(s0, s1, s2, s3);
 }
 
-/** (r0 + r1 + r2) · fine. */
-@inline
-function sumOfThree(fine: usize, r0: usize, r1: usize, r2: usize, bytes: usize): f32 {
-  let s = f32x4.splat(0);
-  let t = f32x4.splat(0);
-  for (let c: usize = 0; c < bytes; c += 32) {
-    const low = f32x4.add(f32x4.add(v128.load(r0 + c), v128.load(r1 + c)), v128.load(r2 + c));
-    s = madd(low, v128.load(fine + c), s);
-    const high = f32x4.add(f32x4.add(v128.load(r0 + c, 16), v128.load(r1 + c, 16)), v128.load(r2 + c, 16));
-    t = madd(high, v128.load(fine + c, 16), t);
-  }
-  const sum = f32x4.add(s, t);
-  return (
-    f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + (f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3))
-  );
-}
-
-/** Adds what position rows contribute, and applies each position's scale. */
-function finishScores(view: usize, kvHead: i32, query: usize, start: i32, count: i32, out: usize, scratch: usize): void {
-  const scale = <usize>load<u32>(view + fieldScalePages);
-  const pageLength = load<i32>(view + fieldPageLength);
+/** Adds q · (position row of entry i) to out[i]. */
+function addPositionScores(
+  view: usize,
+  kvHead: i32,
+  query: usize,
+  start: i32,
+  count: i32,
+  out: usize,
+  scratch: usize,
+): void {
   const pages = <usize>load<u32>(view + fieldPositionKeyPages);
+  if (pages == 0) return;
   const bytes = (<usize>load<i32>(view + fieldHeadDim)) << 2;
-  if (scale == 0 && pages == 0) return;
   for (let i = 0; i < count; i += 1) {
     const at = out + ((<usize>i) << 2);
-    let score = load<f32>(at);
-    if (pages != 0) score += oneDot(query, positionRow(view, pages, start + i, kvHead, scratch), bytes);
-    if (scale != 0) score *= load<f32>(paged(scale, pageLength, start + i));
-    store<f32>(at, score);
+    const row = positionRow(view, pages, start + i, kvHead, scratch);
+    store<f32>(at, load<f32>(at) + oneDot(query, row, bytes));
   }
 }
 
@@ -371,40 +428,32 @@ export function sharedRowValues(
   scratch: usize,
 ): void {
   const headDim = load<i32>(view + fieldHeadDim);
-  const kvHeads = load<i32>(view + fieldKvHeads);
-  const group = heads / kvHeads;
+  const group = heads / load<i32>(view + fieldKvHeads);
   const bytes = (<usize>headDim) << 2;
   const positionPages = <usize>load<u32>(view + fieldPositionValuePages);
   locateRows(view, <usize>load<u32>(view + fieldValuePages), scratch);
+  for (let h = 0; h < heads; h += 1) weighRows(view, h, count, weights + ((<usize>(h * stride)) << 2), scratch);
+  memory.fill(out, 0, <usize>heads * bytes);
+  addRows(view, heads, out, scratch);
+  if (positionPages == 0) return;
   for (let h = 0; h < heads; h += 1) {
-    const own = weights + ((<usize>(h * stride)) << 2);
-    const target = out + <usize>h * bytes;
-    memory.fill(target, 0, bytes);
-    weighRows(view, start, count, own, scratch);
-    addRows(view, h / group, target, scratch);
-    if (positionPages == 0) continue;
     for (let i = 0; i < count; i += 1) {
       const row = positionRow(view, positionPages, start + i, h / group, scratch);
-      addOne(target, row, load<f32>(own + ((<usize>i) << 2)), bytes);
+      addOne(out + <usize>h * bytes, row, load<f32>(weights + ((<usize>(h * stride + i)) << 2)), bytes);
     }
   }
 }
 
-/** Scales the weights by each position's scale, in place, and sums them per row. */
-function weighRows(view: usize, start: i32, count: i32, weights: usize, scratch: usize): void {
-  const scale = <usize>load<u32>(view + fieldScalePages);
-  const pageLength = load<i32>(view + fieldPageLength);
+/** Multiplies the weights by each position's scale, in place, and sums them per row. */
+function weighRows(view: usize, head: i32, count: i32, weights: usize, scratch: usize): void {
   const window = load<i32>(view + fieldWindow);
-  const perRow = part(scratch, partPerRow);
+  const words = rowStride(load<i32>(scratch + slotCount), window);
+  const perRow = part(scratch, partPerRow) + ((<usize>(head * words)) << 2);
   const numbers = scratch + partNumbers + ((<usize>(window - 1)) << 2);
-  memory.fill(perRow, 0, (<usize>((load<i32>(scratch + slotCount) + 1) * window)) << 2);
+  multiplyBy(weights, part(scratch, partScales), count);
+  memory.fill(perRow, 0, (<usize>words) << 2);
   for (let i = 0; i < count; i += 1) {
-    const at = weights + ((<usize>i) << 2);
-    let weight = load<f32>(at);
-    if (scale != 0) {
-      weight *= load<f32>(paged(scale, pageLength, start + i));
-      store<f32>(at, weight);
-    }
+    const weight = load<f32>(weights + ((<usize>i) << 2));
     for (let j = 0; j < window; j += 1) {
       const number = load<i32>(numbers + ((<usize>(i - j)) << 2));
       const row = perRow + ((<usize>(number * window + j)) << 2);
@@ -413,26 +462,41 @@ function weighRows(view: usize, start: i32, count: i32, weights: usize, scratch:
   }
 }
 
-/** out += Σ_r weight of row r · V[r]. */
-function addRows(view: usize, kvHead: i32, out: usize, scratch: usize): void {
+/** out[h] += Σ_r weight of row r and head h · V[r]. */
+function addRows(view: usize, heads: i32, out: usize, scratch: usize): void {
   const headDim = load<i32>(view + fieldHeadDim);
+  const kvHeads = load<i32>(view + fieldKvHeads);
+  const group = heads / kvHeads;
   const half = load<i32>(view + fieldHalf) != 0;
+  const window = load<i32>(view + fieldWindow);
   const rows = part(scratch, partRows);
-  const perRow = part(scratch, partPerRow);
   const floats = part(scratch, partFloats);
-  const headWords = <usize>(kvHead * headDim);
+  const perRow = part(scratch, partPerRow);
+  const width = kvHeads * headDim;
   const bytes = (<usize>headDim) << 2;
-  const all = load<i32>(scratch + slotCount) * load<i32>(view + fieldWindow);
-  let r = 0;
-  for (; r + 4 <= all; r += 4) {
-    const r0 = headOfRow(rows, r, headWords, headDim, half, floats);
-    const r1 = headOfRow(rows, r + 1, headWords, headDim, half, floats + bytes);
-    const r2 = headOfRow(rows, r + 2, headWords, headDim, half, floats + 2 * bytes);
-    const r3 = headOfRow(rows, r + 3, headWords, headDim, half, floats + 3 * bytes);
-    addFour(out, r0, r1, r2, r3, v128.load(perRow + ((<usize>r) << 2)), bytes);
-  }
-  for (; r < all; r += 1) {
-    const row = headOfRow(rows, r, headWords, headDim, half, floats);
-    addOne(out, row, load<f32>(perRow + ((<usize>r) << 2)), bytes);
+  const rowBytes = <usize>kvHeads * bytes;
+  const known = load<i32>(scratch + slotCount);
+  const all = known * window;
+  const stride = (<usize>rowStride(known, window)) << 2;
+  // The weights of rows "before the start" are not values' weights.
+  for (let h = 0; h < heads; h += 1) memory.fill(perRow + <usize>h * stride + ((<usize>all) << 2), 0, (<usize>(window + 3)) << 2);
+  for (let r = 0; r < all; r += together) {
+    let r0 = floatRow(rows, r, width, half, floats);
+    let r1 = floatRow(rows, min(r + 1, all - 1), width, half, floats + rowBytes);
+    let r2 = floatRow(rows, min(r + 2, all - 1), width, half, floats + 2 * rowBytes);
+    let r3 = floatRow(rows, min(r + 3, all - 1), width, half, floats + 3 * rowBytes);
+    let target = out;
+    let at = perRow + ((<usize>r) << 2);
+    for (let g = 0; g < kvHeads; g += 1) {
+      for (let h = 0; h < group; h += 1) {
+        addFour(target, r0, r1, r2, r3, v128.load(at), bytes);
+        target += bytes;
+        at += stride;
+      }
+      r0 += bytes;
+      r1 += bytes;
+      r2 += bytes;
+      r3 += bytes;
+    }
   }
 }

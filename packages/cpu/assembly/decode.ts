@@ -43,7 +43,8 @@ export function decodeScratchWords(heads: i32, headDim: i32, window: i32, slots:
 
 @inline
 function threadWords(heads: i32, headDim: i32, window: i32, slots: i32): i32 {
-  return heads * segmentLength + headDim + max(valuesTogether * heads * headDim, sharedRowWords(segmentLength, headDim, window, slots));
+  const rows = sharedRowWords(segmentLength, heads, headDim, window, slots);
+  return heads * (segmentLength + headDim) + max(valuesTogether * heads * headDim, rows);
 }
 
 /** Attention of the query [H, C] at `position` over entries [from, to), joined with what out, maxima and sums hold. */
@@ -111,13 +112,13 @@ function decodeSegment(task: i32): void {
   const own = <usize>(waveSegments * words + threadIndex() * threadWords(heads, headDim, window, slots));
   const scores = scratch + (own << 2);
   const rotated = scores + ((<usize>(heads * segmentLength)) << 2);
-  const rows = rotated + ((<usize>headDim) << 2);
+  const rows = rotated + ((<usize>(heads * headDim)) << 2);
 
   const dense = readsDenseRows(view);
   if (dense) {
     denseScores(view, query, heads, start, count, scores, segmentLength, rows);
   } else {
-    numberSlots(view, start, count, slots, rows);
+    numberSlots(view, heads, start, count, slots, rows);
     sharedRowScores(view, query, heads, start, count, scores, segmentLength, rotated, rows);
   }
   const slopes = <usize>argument(3);
