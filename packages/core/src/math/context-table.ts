@@ -6,18 +6,16 @@
  * each computed when its id is first seen. An id takes one slot of w rows; rows never move. Slots are counted by the
  * positions that use them; unused ones are given up first-unused-first when the budget asks for it, and come back from
  * the ids. Learned positions add rows W_K (g ⊙ Σ_j M_j P[p−j]) per position, kept from the start on.
+ *
+ * This file keeps the books, in time linear in the ids of a change; table-rows.ts computes the rows.
  */
 
 import type { PagedRows } from '../backend/context-view.ts';
 import { BudgetExceededError } from '../errors/errors.ts';
-import type { IndexTensor } from '../operations/index-tensor.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextDType } from './context-mode.ts';
-import { type ContextSource, projectKeysAndValues } from './context-source.ts';
-import { consecutive, createIdWindow, mixWindow, windowTerm } from './initial-state.ts';
-import { KeyValueRows } from './key-value-rows.ts';
+import type { ContextSource } from './context-source.ts';
 import { pageCount, rowPageSlots } from './page-sizes.ts';
-import type { PagedArray } from './paged-array.ts';
+import { TableRows } from './table-rows.ts';
 
 /** A context that uses the table. */
 export interface TableUser {
@@ -31,44 +29,69 @@ export interface TableMark {
   readonly positions: number;
 }
 
-/** Ids or positions projected at a time: bounds the scratch of filling. */
-const fillBlock = 256;
+/** The distinct ids of a change. */
+interface Wanted {
+  /** Those without rows. */
+  readonly unseen: readonly number[];
+  /** Those with rows that nobody uses. */
+  readonly idle: readonly number[];
+}
+
+/** How the slots of a change are found. */
+interface Room {
+  /** Ids whose rows are to be computed. */
+  readonly ids: readonly number[];
+  /** Slots that stay; those behind them are given up with their pages. */
+  readonly kept: number;
+  /** Slots added behind them. */
+  readonly fresh: number;
+  /** Slots among those kept that are given up to be used again. */
+  readonly evicted: readonly number[];
+  /** Position rows afterwards. */
+  readonly positions: number;
+}
+
+const maxRound = 2 ** 31 - 1;
 
 export class ContextTable {
   readonly dtype: ContextDType;
-  readonly #model: ContextSource;
   readonly #budget: number;
-  readonly #rows: ReadonlyMap<number, KeyValueRows>;
-  readonly #positionRows: ReadonlyMap<number, KeyValueRows> | null;
+  readonly #rows: TableRows;
   readonly #slotOf: Int32Array;
-  /** -1: the slot was given up and waits in `#unused`. */
+  /** -1: the slot has no rows and waits in `#vacant`. */
   readonly #idOf: number[] = [];
   readonly #uses: number[] = [];
-  /** Slots nobody uses, in the order they became so; their rows are still valid. */
+  /** Slots with rows that nobody uses, in the order they became so. */
   readonly #unused = new Set<number>();
+  /** Slots without rows. */
+  #vacant: number[] = [];
+  /** The last round that asked for an id: tells the distinct ids of a change apart. */
+  readonly #askedIn: Int32Array;
+  #round = 0;
   readonly #users = new Set<TableUser>();
   #retired = false;
 
   constructor(model: ContextSource, dtype: ContextDType, budget: number) {
     this.dtype = dtype;
-    this.#model = model;
     this.#budget = budget;
-    const { initialStateWindow: window, vocabSize } = model.config;
-    this.#slotOf = new Int32Array(vocabSize).fill(-1);
-    this.#rows = this.#makeRows(rowPageSlots * window);
-    this.#positionRows = model.weights.positions === null ? null : this.#makeRows(rowPageSlots);
+    this.#rows = new TableRows(model, dtype);
+    this.#slotOf = new Int32Array(model.config.vocabSize).fill(-1);
+    this.#askedIn = new Int32Array(model.config.vocabSize);
   }
 
   /** Bytes of all row pages. */
   get byteLength(): number {
-    const bytesOf = (rows: ReadonlyMap<number, KeyValueRows> | null) =>
-      [...(rows?.values() ?? [])].reduce((bytes, { byteLength }) => bytes + byteLength, 0);
-    return bytesOf(this.#rows) + bytesOf(this.#positionRows);
+    return this.#rows.byteLength;
   }
 
   /** Slots taken, used or not. */
   get slotCount(): number {
     return this.#idOf.length;
+  }
+
+  /** Positions that have position rows; 0 unless positions are learned. */
+  get positionCount(): number {
+    return this.#rows.positionCount;
   }
 
   /** How many of `ids` have rows already. */
@@ -95,42 +118,42 @@ export class ContextTable {
   }
 
   /**
-   * Slots of `ids`, each counted as used once per occurrence; rows of ids not seen before are computed.
-   * Throws BudgetExceededError or OutOfMemoryError with nothing changed.
+   * Slots of `ids`, each counted as used once per occurrence; rows of ids not seen before are computed, and so are
+   * position rows [0, positions) where positions are learned. Where the budget has no room for all that, what nobody
+   * uses is given up: position rows, then slots, first-unused-first. Throws BudgetExceededError with nothing changed, and
+   * OutOfMemoryError with nothing changed but rows that nobody uses.
    */
-  acquire(ids: Int32Array): Int32Array {
-    const unseen = [...new Set(ids)].filter((id) => this.#slotOf[id] === -1);
-    const slots = this.#takeSlots(unseen.length, new Set(ids));
-    try {
-      this.#fill(unseen, slots);
-    } catch (error) {
-      this.#truncateRows();
-      throw error;
-    }
-    unseen.forEach((id, order) => {
+  acquire(ids: Int32Array, positions = 0): Int32Array {
+    const room = this.#findRoom(this.#wanted(ids), positions);
+    this.#giveUp(room);
+    const slots = this.#takeRows(room);
+    room.ids.forEach((id, order) => {
       const slot = slots[order] as number;
-      this.#unused.delete(slot);
       this.#slotOf[id] = slot;
       this.#idOf[slot] = id;
       this.#uses[slot] = 0;
+      this.#unused.add(slot);
     });
     return this.reuse(ids);
   }
 
   /** Slots of `ids` that have rows already, each counted as used once more per occurrence. */
   reuse(ids: Int32Array): Int32Array {
-    return ids.map((id) => {
-      const slot = this.#slotOf[id] as number;
-      this.#uses[slot] = (this.#uses[slot] as number) + 1;
-      this.#unused.delete(slot);
-      return slot;
-    });
+    const slots = new Int32Array(ids.length);
+    for (let place = 0; place < ids.length; place += 1) {
+      const slot = this.#slotOf[ids[place] as number] as number;
+      const uses = this.#uses[slot] as number;
+      if (uses === 0) this.#unused.delete(slot);
+      this.#uses[slot] = uses + 1;
+      slots[place] = slot;
+    }
+    return slots;
   }
 
   /** Gives back one use per occurrence. */
   release(ids: Int32Array): void {
-    for (const id of ids) {
-      const slot = this.#slotOf[id] as number;
+    for (let place = 0; place < ids.length; place += 1) {
+      const slot = this.#slotOf[ids[place] as number] as number;
       const uses = (this.#uses[slot] as number) - 1;
       this.#uses[slot] = uses;
       if (uses === 0) this.#unused.add(slot);
@@ -146,200 +169,163 @@ export class ContextTable {
    * unused rows: the device has reported late that something could not be computed.
    */
   rollBack(mark: TableMark, suspect: boolean): void {
-    if (suspect) {
-      for (const slot of this.#unused) {
-        const id = this.#idOf[slot] as number;
-        if (id >= 0) this.#slotOf[id] = -1;
-        this.#idOf[slot] = -1;
-      }
-    }
+    if (suspect) for (const slot of [...this.#unused]) this.#vacate(slot);
     this.shrink(suspect ? 0 : mark.slots);
-    const used = [...this.#users].reduce((most, { length }) => Math.max(most, length), 0);
-    this.shrinkPositions(Math.max(used, suspect ? 0 : mark.positions));
+    this.shrinkPositions(Math.max(this.#usedPositions(), suspect ? 0 : mark.positions));
   }
 
   /** Gives up slots that nobody uses, from the end down to `count` of them, with their pages. */
   shrink(count: number): void {
-    while (this.slotCount > count && this.#unused.has(this.slotCount - 1)) {
-      this.#unused.delete(this.slotCount - 1);
+    const before = this.slotCount;
+    while (this.slotCount > count && this.#uses[this.slotCount - 1] === 0) {
       const id = this.#idOf.pop() as number;
       this.#uses.pop();
+      this.#unused.delete(this.slotCount);
       if (id >= 0) this.#slotOf[id] = -1;
     }
-    this.#truncateRows();
-  }
-
-  /** Positions that have position rows; 0 unless positions are learned. */
-  get positionCount(): number {
-    const [first] = this.#positionRows?.values() ?? [];
-    return first?.length ?? 0;
+    if (this.slotCount < before) this.#vacant = this.#vacant.filter((slot) => slot < this.slotCount);
+    this.#rows.truncateSlots(this.slotCount);
   }
 
   /** Gives up position rows from `length` on; no context may use them. */
   shrinkPositions(length: number): void {
-    for (const rows of this.#positionRows?.values() ?? []) rows.truncate(length);
-  }
-
-  /** Sees to it that positions [0, length) have position rows (learned positions only). */
-  growPositions(length: number): void {
-    if (this.#positionRows === null) return;
-    const start = this.positionCount;
-    if (length <= start) return;
-    try {
-      for (const rows of this.#positionRows.values()) rows.grow(length);
-      for (let from = start; from < length; from += fillBlock) {
-        this.#fillPositions(this.#positionRows, from, Math.min(length, from + fillBlock));
-      }
-    } catch (error) {
-      this.shrinkPositions(start);
-      throw error;
-    }
+    this.#rows.truncatePositions(length);
   }
 
   /** The rows of a layer as attention reads them. */
   rows(layer: number): PagedRows {
-    return (this.#rows.get(layer) as KeyValueRows).paged;
+    return this.#rows.rows(layer);
   }
 
   positionRows(layer: number): PagedRows | null {
-    return this.#positionRows?.get(layer)?.paged ?? null;
+    return this.#rows.positionRows(layer);
   }
 
-  #makeRows(pageLength: number): ReadonlyMap<number, KeyValueRows> {
-    const { config, operations, inattentionLayers } = this.#model;
-    const rowShape = [config.numKeyValueHeads, config.headDim];
-    const options = { dtype: this.dtype, rowShape, pageLength, purpose: 'table' } as const;
-    return new Map(inattentionLayers.map((layer) => [layer, KeyValueRows.create(operations, options)]));
-  }
-
-  /** Slots for `count` new ids: unused ones where the budget leaves no other, else new pages. */
-  #takeSlots(count: number, wanted: ReadonlySet<number>): number[] {
-    const before = this.slotCount;
-    const window = this.#model.config.initialStateWindow;
-    const pageBytes = this.#slotPageBytes();
-    const present = pageCount(before, rowPageSlots);
-    const otherBytes = this.byteLength - present * pageBytes;
-    const affordable = Math.max(present, Math.floor((this.#budget - otherBytes) / pageBytes));
-    const fresh = Math.min(count, affordable * rowPageSlots - before);
-    const evictable = [...this.#unused].filter((slot) => !wanted.has(this.#idOf[slot] as number));
-    if (fresh + evictable.length < count) {
-      const pages = pageCount(before + count - evictable.length, rowPageSlots);
-      throw new BudgetExceededError({
-        what: 'The table would exceed its budget.',
-        got: `${pages * pageBytes + otherBytes} bytes for ${before + count - evictable.length} ids`,
-        expected: `at most ${this.#budget} bytes`,
-        fix: 'raise tableBudget, dispose of other sessions, or use context mode "states" or "ids"',
-        requiredBytes: pages * pageBytes + otherBytes,
-        budgetBytes: this.#budget,
-      });
+  #wanted(ids: Int32Array): Wanted {
+    if (this.#round === maxRound) {
+      this.#askedIn.fill(0);
+      this.#round = 0;
     }
+    this.#round += 1;
+    const [unseen, idle]: [number[], number[]] = [[], []];
+    for (let place = 0; place < ids.length; place += 1) {
+      const id = ids[place] as number;
+      if (this.#askedIn[id] === this.#round) continue;
+      this.#askedIn[id] = this.#round;
+      const slot = this.#slotOf[id] as number;
+      if (slot === -1) unseen.push(id);
+      else if (this.#uses[slot] === 0) idle.push(id);
+    }
+    return { unseen, idle };
+  }
+
+  /** Room without giving anything up, else by giving up what nobody uses. Throws BudgetExceededError. */
+  #findRoom({ unseen, idle }: Wanted, positions: number): Room {
+    const before = this.slotCount;
+    const added = Math.max(0, unseen.length - this.#vacant.length);
+    const learned = this.#rows.positionPageBytes > 0;
+    const grown = learned ? Math.max(this.positionCount, positions) : 0;
+    if ((added === 0 && grown === this.positionCount) || this.#bytesFor(before + added, grown) <= this.#budget) {
+      return { ids: unseen, kept: before, fresh: added, evicted: [], positions: grown };
+    }
+    const needed = learned ? Math.max(this.#usedPositions(), positions) : 0;
+    this.#expectWithinBudget(unseen.length + idle.length, needed);
+    // Idle rows of the change's own ids stay where that leaves room enough; otherwise they are computed again.
+    return (
+      this.#roomWithin(unseen, needed, new Set(idle)) ??
+      (this.#roomWithin([...unseen, ...idle], needed, new Set()) as Room)
+    );
+  }
+
+  /** Room within the budget by giving up unused slots, those of `ids` first, none of `spared`; null if they are too few. */
+  #roomWithin(ids: readonly number[], positions: number, spared: ReadonlySet<number>): Room | null {
+    const dispensable = (slot: number) => this.#uses[slot] === 0 && !spared.has(this.#idOf[slot] as number);
+    const capacity = this.#slotsAffordable(positions);
+    let kept = this.slotCount;
+    while (kept > capacity && dispensable(kept - 1)) kept -= 1;
+    if (kept > capacity) return null;
+    const stays = (slot: number) => slot !== -1 && slot < kept;
+    const evicted = new Set(ids.map((id) => this.#slotOf[id] as number).filter(stays));
+    const empty = this.#vacant.filter(stays).length + evicted.size;
+    const fresh = Math.max(0, Math.min(ids.length - empty, capacity - kept));
+    const missing = ids.length - empty - fresh;
+    const enough = evicted.size + Math.max(0, missing);
+    for (const slot of this.#unused) {
+      if (evicted.size >= enough) break;
+      if (stays(slot) && dispensable(slot)) evicted.add(slot);
+    }
+    return evicted.size < enough ? null : { ids, kept, fresh, evicted: [...evicted], positions };
+  }
+
+  /** Throws BudgetExceededError unless `count` more ids and `positions` fit when everything unused is given up. */
+  #expectWithinBudget(count: number, positions: number): void {
+    const used = this.slotCount - this.#unused.size - this.#vacant.length;
+    let bottom = this.slotCount;
+    while (bottom > 0 && this.#uses[bottom - 1] === 0) bottom -= 1;
+    const slots = Math.max(bottom, used + count);
+    const bytes = this.#bytesFor(slots, positions);
+    if (bytes <= this.#budget) return;
+    throw new BudgetExceededError({
+      what: 'The table would exceed its budget.',
+      got: `${bytes} bytes for ${used + count} ids${positions > 0 ? ` and ${positions} positions` : ''}`,
+      expected: `at most ${this.#budget} bytes`,
+      fix: 'raise tableBudget, dispose of other sessions, or use context mode "states" or "ids"',
+      requiredBytes: bytes,
+      budgetBytes: this.#budget,
+    });
+  }
+
+  #giveUp({ kept, evicted, positions }: Room): void {
+    this.shrink(kept);
+    for (const slot of evicted) this.#vacate(slot);
+    if (positions < this.positionCount) this.shrinkPositions(positions);
+  }
+
+  /** Takes pages and computes rows: slots of `ids`, vacant ones first. */
+  #takeRows({ ids, kept, fresh, positions }: Room): readonly number[] {
+    const before = this.positionCount;
+    const reused = ids.length - fresh;
+    const slots = this.#vacant.slice(0, reused).sort((a, b) => a - b);
+    for (let slot = kept; slot < kept + fresh; slot += 1) slots.push(slot);
     try {
-      for (const rows of this.#rows.values()) rows.grow((before + fresh) * window);
+      this.#rows.grow(kept + fresh, positions);
+      this.#rows.fill(ids, slots);
+      this.#rows.fillPositions(before, positions);
     } catch (error) {
-      this.#truncateRows();
+      this.#rows.truncateSlots(kept);
+      this.#rows.truncatePositions(before);
       throw error;
     }
-    const evicted = evictable.slice(0, count - fresh);
-    for (const slot of evicted) {
-      const id = this.#idOf[slot] as number;
-      if (id >= 0) this.#slotOf[id] = -1;
-      this.#idOf[slot] = -1;
-    }
-    return [...evicted, ...consecutive(before, fresh)];
+    this.#vacant.splice(0, reused);
+    return slots;
   }
 
-  /** Gives back pages beyond the slots in the books. */
-  #truncateRows(): void {
-    const length = this.slotCount * this.#model.config.initialStateWindow;
-    for (const rows of this.#rows.values()) rows.truncate(length);
+  /** Gives up the rows of an unused slot. */
+  #vacate(slot: number): void {
+    this.#slotOf[this.#idOf[slot] as number] = -1;
+    this.#idOf[slot] = -1;
+    this.#unused.delete(slot);
+    this.#vacant.push(slot);
   }
 
-  #slotPageBytes(): number {
-    const { config, inattentionLayers } = this.#model;
-    const rowBytes = config.numKeyValueHeads * config.headDim * (this.dtype === 'f16' ? 2 : 4);
-    return 2 * inattentionLayers.length * rowBytes * rowPageSlots * config.initialStateWindow;
+  /** Positions of the longest context that uses the table. */
+  #usedPositions(): number {
+    let most = 0;
+    for (const { length } of this.#users) most = Math.max(most, length);
+    return most;
   }
 
-  #fill(ids: readonly number[], slots: readonly number[]): void {
-    const { operations, weights, config, inattentionLayers, work } = this.#model;
-    const window = config.initialStateWindow;
-    for (let start = 0; start < ids.length; start += fillBlock) {
-      const block = ids.slice(start, start + fillBlock);
-      operations.scope(() => {
-        using index = operations.index(block);
-        const embedded = operations.embed(weights.embedding, index); // [n, D]
-        for (let offset = 0; offset < window; offset += 1) {
-          const term = windowTerm(operations, weights, embedded, offset);
-          for (const layer of inattentionLayers) {
-            const { keys, values } = this.#rows.get(layer) as KeyValueRows;
-            const projected = this.#project(layer, term);
-            this.#store(keys, projected.keys, slots.slice(start, start + fillBlock), offset);
-            this.#store(values, projected.values, slots.slice(start, start + fillBlock), offset);
-            work.tableRows += block.length;
-          }
-        }
-      });
-    }
+  #bytesFor(slots: number, positions: number): number {
+    const { slotPageBytes, positionPageBytes } = this.#rows;
+    return pageCount(slots, rowPageSlots) * slotPageBytes + pageCount(positions, rowPageSlots) * positionPageBytes;
   }
 
-  #fillPositions(positionRows: ReadonlyMap<number, KeyValueRows>, from: number, to: number): void {
-    const { operations, weights, config, inattentionLayers } = this.#model;
-    const table = weights.positions as Tensor;
-    operations.scope(() => {
-      const nothing = { length: to, at: () => -1 };
-      const window = createIdWindow(operations.backend, nothing, consecutive(from, to - from), config);
-      try {
-        const embedded = (window.positions as readonly IndexTensor[]).map((rows) => operations.embed(table, rows));
-        const state = mixWindow(operations, weights, embedded); // [n, D]
-        for (const layer of inattentionLayers) {
-          const projected = this.#project(layer, state);
-          positionRows.get(layer)?.write(from, projected.keys, projected.values);
-        }
-      } finally {
-        window.dispose();
-      }
-    });
-  }
-
-  /** Keys and values of g ⊙ term, in the table's dtype. */
-  #project(layer: number, term: Tensor): { keys: Tensor; values: Tensor } {
-    const { operations, weights, config } = this.#model;
-    const parameters = weights.layers[layer] as (typeof weights.layers)[number];
-    return operations.scope(() => {
-      const inputs = operations.multiply(term, parameters.norm);
-      const { keys, values } = projectKeysAndValues(operations, parameters, inputs, config);
-      return this.dtype === 'f32'
-        ? { keys, values }
-        : { keys: operations.cast(keys, 'f16'), values: operations.cast(values, 'f16') };
-    });
-  }
-
-  /** Writes row r of `source` to row slots[r] · w + offset, a run of neighbouring slots at a time. */
-  #store(target: PagedArray, source: Tensor, slots: readonly number[], offset: number): void {
-    const window = this.#model.config.initialStateWindow;
-    const rowSize = this.#model.config.numKeyValueHeads * this.#model.config.headDim;
-    for (let start = 0; start < slots.length; ) {
-      const slot = slots[start] as number;
-      let run = 1;
-      while (slots[start + run] === slot + run && (slot + run) % rowPageSlots !== 0) run += 1;
-      this.#model.operations.backend.primitives.copyBlock({
-        input: source,
-        inputOffset: start * rowSize,
-        inputStride: rowSize,
-        out: target.pages[Math.floor(slot / rowPageSlots)] as Tensor,
-        outOffset: ((slot % rowPageSlots) * window + offset) * rowSize,
-        outStride: window * rowSize,
-        outer: run,
-        length: rowSize,
-      });
-      start += run;
-    }
+  /** Slots that the budget has room for beside `positions` position rows. */
+  #slotsAffordable(positions: number): number {
+    return Math.floor((this.#budget - this.#bytesFor(0, positions)) / this.#rows.slotPageBytes) * rowPageSlots;
   }
 
   #disposeIfAbandoned(): void {
-    if (!this.#retired || this.#users.size > 0) return;
-    for (const rows of [this.#rows, this.#positionRows]) {
-      for (const layer of rows?.values() ?? []) layer.dispose();
-    }
+    if (this.#retired && this.#users.size === 0) this.#rows.dispose();
   }
 }

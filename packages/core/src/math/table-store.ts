@@ -54,9 +54,8 @@ export class TableStore implements ContextStore, TableUser {
     const lengthBefore = ids.length - inserted + removed.length;
     const added = ids.slice(start, start + inserted);
     const { slotCount, positionCount } = this.#table;
-    const slots = this.#table.acquire(added);
+    const slots = this.#table.acquire(added, ids.length);
     try {
-      this.#table.growPositions(ids.length);
       const moved =
         this.#index.splice(start, removed.length, inserted) + this.#scale.splice(start, removed.length, inserted);
       this.#model.work.movedBytes += moved;

@@ -1,0 +1,184 @@
+/**
+ * The rows of a table on the device, and how they are computed: row slot · w + j of a layer is
+ * K_j[t] = W_K (g ⊙ M_j E[t]) for the id t in that slot (V_j likewise), and with learned positions row p of the position
+ * rows is W_K (g ⊙ Σ_j M_j P[p−j]). Which slot an id has, and who uses it, is the business of context-table.ts.
+ */
+
+import type { PagedRows } from '../backend/context-view.ts';
+import type { IndexTensor } from '../operations/index-tensor.ts';
+import { bytesPerElement } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ContextDType } from './context-mode.ts';
+import { type ContextSource, projectKeysAndValues } from './context-source.ts';
+import { consecutive, createIdWindow, mixWindow, windowTerm } from './initial-state.ts';
+import { KeyValueRows } from './key-value-rows.ts';
+import { rowPageSlots } from './page-sizes.ts';
+import type { PagedArray } from './paged-array.ts';
+
+type RowsByLayer = ReadonlyMap<number, KeyValueRows>;
+
+/** Ids or positions projected at a time: bounds the scratch of filling. */
+const fillBlock = 256;
+
+export class TableRows {
+  readonly #model: ContextSource;
+  readonly #dtype: ContextDType;
+  readonly #window: number;
+  readonly #rows: RowsByLayer;
+  readonly #positionRows: RowsByLayer | null;
+
+  constructor(model: ContextSource, dtype: ContextDType) {
+    this.#model = model;
+    this.#dtype = dtype;
+    this.#window = model.config.initialStateWindow;
+    this.#rows = this.#makeRows(rowPageSlots * this.#window);
+    this.#positionRows = model.weights.positions === null ? null : this.#makeRows(rowPageSlots);
+  }
+
+  /** Bytes of all row pages. */
+  get byteLength(): number {
+    let bytes = 0;
+    for (const rows of this.#rows.values()) bytes += rows.byteLength;
+    for (const rows of this.#positionRows?.values() ?? []) bytes += rows.byteLength;
+    return bytes;
+  }
+
+  /** Bytes of a page of slots, in all layers. */
+  get slotPageBytes(): number {
+    return this.#window * this.#rowPageBytes;
+  }
+
+  /** Bytes of a page of position rows, in all layers; 0 unless positions are learned. */
+  get positionPageBytes(): number {
+    return this.#positionRows === null ? 0 : this.#rowPageBytes;
+  }
+
+  /** Positions that have position rows; 0 unless positions are learned. */
+  get positionCount(): number {
+    const [first] = this.#positionRows?.values() ?? [];
+    return first?.length ?? 0;
+  }
+
+  /** Takes pages for `slots` slots and `positions` position rows. On OutOfMemoryError those taken are to be truncated. */
+  grow(slots: number, positions: number): void {
+    for (const rows of this.#rows.values()) rows.grow(slots * this.#window);
+    for (const rows of this.#positionRows?.values() ?? []) rows.grow(positions);
+  }
+
+  truncateSlots(slots: number): void {
+    for (const rows of this.#rows.values()) rows.truncate(slots * this.#window);
+  }
+
+  truncatePositions(positions: number): void {
+    for (const rows of this.#positionRows?.values() ?? []) rows.truncate(positions);
+  }
+
+  /** Computes the rows of `ids` into `slots`. */
+  fill(ids: readonly number[], slots: readonly number[]): void {
+    const { operations, weights, inattentionLayers, work } = this.#model;
+    for (let start = 0; start < ids.length; start += fillBlock) {
+      const block = ids.slice(start, start + fillBlock);
+      const places = slots.slice(start, start + fillBlock);
+      operations.scope(() => {
+        using index = operations.index(block);
+        const embedded = operations.embed(weights.embedding, index); // [n, D]
+        for (let offset = 0; offset < this.#window; offset += 1) {
+          const term = windowTerm(operations, weights, embedded, offset);
+          for (const layer of inattentionLayers) {
+            const { keys, values } = this.#rows.get(layer) as KeyValueRows;
+            const projected = this.#project(layer, term);
+            this.#store(keys, projected.keys, places, offset);
+            this.#store(values, projected.values, places, offset);
+            work.tableRows += block.length;
+          }
+        }
+      });
+    }
+  }
+
+  /** Computes the position rows [start, end), where positions are learned. */
+  fillPositions(start: number, end: number): void {
+    for (let from = start; from < end; from += fillBlock) this.#fillPositions(from, Math.min(end, from + fillBlock));
+  }
+
+  /** The rows of a layer as attention reads them. */
+  rows(layer: number): PagedRows {
+    return (this.#rows.get(layer) as KeyValueRows).paged;
+  }
+
+  positionRows(layer: number): PagedRows | null {
+    return this.#positionRows?.get(layer)?.paged ?? null;
+  }
+
+  dispose(): void {
+    this.truncateSlots(0);
+    this.truncatePositions(0);
+  }
+
+  /** Bytes of `rowPageSlots` rows of keys and of values in all layers. */
+  get #rowPageBytes(): number {
+    const { config, inattentionLayers } = this.#model;
+    const rowBytes = config.numKeyValueHeads * config.headDim * bytesPerElement[this.#dtype];
+    return 2 * inattentionLayers.length * rowBytes * rowPageSlots;
+  }
+
+  #makeRows(pageLength: number): RowsByLayer {
+    const { config, operations, inattentionLayers } = this.#model;
+    const rowShape = [config.numKeyValueHeads, config.headDim];
+    const options = { dtype: this.#dtype, rowShape, pageLength, purpose: 'table' } as const;
+    return new Map(inattentionLayers.map((layer) => [layer, KeyValueRows.create(operations, options)]));
+  }
+
+  #fillPositions(from: number, to: number): void {
+    const { operations, weights, config, inattentionLayers } = this.#model;
+    const table = weights.positions as Tensor;
+    operations.scope(() => {
+      const nothing = { length: to, at: () => -1 };
+      const window = createIdWindow(operations.backend, nothing, consecutive(from, to - from), config);
+      try {
+        const embedded = (window.positions as readonly IndexTensor[]).map((rows) => operations.embed(table, rows));
+        const state = mixWindow(operations, weights, embedded); // [n, D]
+        for (const layer of inattentionLayers) {
+          const projected = this.#project(layer, state);
+          this.#positionRows?.get(layer)?.write(from, projected.keys, projected.values);
+        }
+      } finally {
+        window.dispose();
+      }
+    });
+  }
+
+  /** Keys and values of g ⊙ term, in the table's dtype. */
+  #project(layer: number, term: Tensor): { keys: Tensor; values: Tensor } {
+    const { operations, weights, config } = this.#model;
+    const parameters = weights.layers[layer] as (typeof weights.layers)[number];
+    return operations.scope(() => {
+      const inputs = operations.multiply(term, parameters.norm);
+      const { keys, values } = projectKeysAndValues(operations, parameters, inputs, config);
+      return this.#dtype === 'f32'
+        ? { keys, values }
+        : { keys: operations.cast(keys, 'f16'), values: operations.cast(values, 'f16') };
+    });
+  }
+
+  /** Writes row r of `source` to row slots[r] · w + offset, a run of neighbouring slots at a time. */
+  #store(target: PagedArray, source: Tensor, slots: readonly number[], offset: number): void {
+    const rowSize = this.#model.config.numKeyValueHeads * this.#model.config.headDim;
+    for (let start = 0; start < slots.length; ) {
+      const slot = slots[start] as number;
+      let run = 1;
+      while (slots[start + run] === slot + run && (slot + run) % rowPageSlots !== 0) run += 1;
+      this.#model.operations.backend.primitives.copyBlock({
+        input: source,
+        inputOffset: start * rowSize,
+        inputStride: rowSize,
+        out: target.pages[Math.floor(slot / rowPageSlots)] as Tensor,
+        outOffset: ((slot % rowPageSlots) * this.#window + offset) * rowSize,
+        outStride: this.#window * rowSize,
+        outer: run,
+        length: rowSize,
+      });
+      start += run;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** A small model as contexts see it, on a host backend (or the given one): D = 4, one head of 4, V = 20. */
+
+import type { Backend } from '../src/backend/backend.ts';
+import { ContextModel } from '../src/math/context-model.ts';
+import type { ModelConfig } from '../src/math/model-config.ts';
+import { EagerOperations } from '../src/operations/eager-operations.ts';
+import { createHostBackend } from '../src/testing/host-backend.ts';
+
+const base: ModelConfig = {
+  modelType: 'inattention',
+  vocabSize: 20,
+  hiddenSize: 4,
+  intermediateSize: 4,
+  numHiddenLayers: 1,
+  numAttentionHeads: 1,
+  numKeyValueHeads: 1,
+  headDim: 4,
+  maxPositionEmbeddings: 64,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10_000,
+  tieWordEmbeddings: true,
+  initialStateWindow: 1,
+  positionEmbeddingType: 'none',
+  attentionTypes: ['inattention'],
+  eosTokenIds: [],
+};
+
+export interface SmallContextModel {
+  readonly backend: Backend;
+  readonly model: ContextModel;
+  /** Bytes of the weights: what is live when there is no context and no table. */
+  readonly weightBytes: number;
+}
+
+export function smallContextModel(
+  changes: Partial<ModelConfig> = {},
+  options: { readonly tableBudget?: number; readonly backend?: Backend } = {},
+): SmallContextModel {
+  const { backend = createHostBackend(), ...rest } = options;
+  const config = { ...base, ...changes };
+  const { hiddenSize: D, vocabSize: V, initialStateWindow: window, numKeyValueHeads, headDim } = config;
+  const operations = new EagerOperations(backend);
+  let next = 1;
+  const weight = (...shape: number[]) => {
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    return operations.upload(
+      Float32Array.from({ length: size }, () => Math.sin(next++)),
+      shape,
+      'weights',
+    );
+  };
+  const width = numKeyValueHeads * headDim;
+  const weights = {
+    embedding: weight(V, D),
+    positions: config.positionEmbeddingType === 'learned' ? weight(config.maxPositionEmbeddings, D) : null,
+    initialState: window === 1 ? null : weight(window - 1, D, D),
+    layers: config.attentionTypes.map(() => ({ norm: weight(D), key: weight(width, D), value: weight(width, D) })),
+  };
+  const model = new ContextModel(operations, config, weights, rest);
+  return { backend, model, weightBytes: backend.ledger.live('weights') };
+}
