@@ -28,8 +28,6 @@ const base: ModelConfig = {
 export interface SmallContextModel {
   readonly backend: Backend;
   readonly model: ContextModel;
-  /** Bytes of the weights: what is live when there is no context and no table. */
-  readonly weightBytes: number;
 }
 
 export function smallContextModel(
@@ -56,6 +54,5 @@ export function smallContextModel(
     initialState: window === 1 ? null : weight(window - 1, D, D),
     layers: config.attentionTypes.map(() => ({ norm: weight(D), key: weight(width, D), value: weight(width, D) })),
   };
-  const model = new ContextModel(operations, config, weights, rest);
-  return { backend, model, weightBytes: backend.ledger.live('weights') };
+  return { backend, model: new ContextModel(operations, config, weights, rest) };
 }

@@ -1,7 +1,8 @@
 /**
  * Predictions, to the byte, of what a context takes in each mode (DESIGN §4), and the choice among them. What is
  * predicted is what the ledger counts: whole pages, `weights` with rotary angles and slopes. Scratch of a step is not
- * part of it; it does not depend on the length of the context.
+ * part of it; it does not depend on the length of the context. Edits in `states` may leave pages partly used: then the
+ * context holds the pages its rows are in, which are more.
  */
 
 import { InvalidArgumentError } from '../errors/errors.ts';
