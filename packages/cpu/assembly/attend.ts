@@ -38,10 +38,24 @@ function tileScratchWords(headDim: i32, window: i32): i32 {
   return blockEntries * (2 * paddedHeadDim(headDim) + headDim + 1 + 2 * window) + 2 * paddedHeadDim(headDim) + 16;
 }
 
-/** Words of scratch, all threads': `slots` is how many slots the view's rows have. */
-export function attendScratchWords(count: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
+/** Words of scratch, all threads': `slots` is how many slots the view's rows have, `entries` how many are attended to. */
+export function attendScratchWords(
+  count: i32,
+  heads: i32,
+  headDim: i32,
+  window: i32,
+  slots: i32,
+  entries: i32,
+  rotates: bool,
+): i32 {
   const tiles = threadCount() * tileScratchWords(headDim, window);
-  return count <= fewQueries ? max(tiles, decodeScratchWords(heads, headDim, window, slots, threadCount())) : tiles;
+  if (count > fewQueries) return tiles;
+  return max(tiles, decodeScratchWords(heads, headDim, window, slots, entries, rotates, threadCount()));
+}
+
+/** Words of scratch of attendWeights. */
+export function weightsScratchWords(headDim: i32, window: i32): i32 {
+  return tileScratchWords(headDim, window);
 }
 
 export function attend(

@@ -31,7 +31,7 @@ import {
   rowAddress,
 } from './context-block';
 import { addFour, addOne, fourDots, oneDot } from './four-rows';
-import { addRow, madd, setRow } from './vector';
+import { addRow, madd, setRow, sum4 } from './vector';
 
 /** Number of slots U of the segment. */
 const slotCount: usize = 0;
@@ -41,6 +41,7 @@ const partRows: usize = 8;
 const partPerRow: usize = 12;
 const partScales: usize = 16;
 const partFloats: usize = 20;
+const partOrder: usize = 24;
 /** Number of the slot of each position, w − 1 positions before the segment first. */
 const partNumbers: usize = 32;
 
@@ -53,7 +54,9 @@ const together: i32 = 4;
 export function sharedRowWords(length: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
   const numbers = length + window - 1;
   const rows = (numbers + 1) * window;
-  return 8 + numbers + numbers + slots + rows + heads * (rows + 4) + length + 4 + (together * heads + 1) * headDim;
+  const order = numbers + 2 + length;
+  const floats = (together * heads + 1) * headDim;
+  return 8 + numbers + numbers + slots + rows + heads * (rows + 4) + length + 4 + order + floats;
 }
 
 /** Numbers the slots that entries [start, start + count) use. */
@@ -97,7 +100,9 @@ export function numberSlots(view: usize, heads: i32, start: i32, count: i32, slo
   store<u32>(scratch + partRows, <u32>(rows - scratch));
   store<u32>(scratch + partPerRow, <u32>(perRow - scratch));
   store<u32>(scratch + partScales, <u32>(scales - scratch));
-  store<u32>(scratch + partFloats, <u32>(scales - scratch) + <u32>((count + 4) << 2));
+  const order = scales + ((<usize>(count + 4)) << 2);
+  store<u32>(scratch + partOrder, <u32>(order - scratch));
+  store<u32>(scratch + partFloats, <u32>(order - scratch) + <u32>((known + 2 + count) << 2));
   copyScales(view, start, count, scales);
 }
 
@@ -173,7 +178,12 @@ export function sharedRowScores(
   locateRows(view, <usize>load<u32>(view + fieldKeyPages), scratch);
   if (load<u32>(view + fieldFine) != 0) {
     rotateBack(view, heads, start, query, rotated);
-    rotatedScores(view, rotated, heads, start, count, scores, stride, scratch);
+    if (load<i32>(view + fieldWindow) == 1) {
+      orderPositions(count, scratch);
+      rotatedRowScores(view, rotated, heads, start, scores, stride, scratch);
+    } else {
+      rotatedScores(view, rotated, heads, start, count, scores, stride, scratch);
+    }
   } else {
     scoreRows(view, query, heads, scratch);
     for (let h = 0; h < heads; h += 1) {
@@ -278,6 +288,119 @@ function rotateBack(view: usize, heads: i32, start: i32, queries: usize, rotated
   }
 }
 
+/** Positions by slot (w = 1): those of slot u are order[starts[u]] … order[starts[u + 1] − 1]; order follows starts. */
+function orderPositions(count: i32, scratch: usize): void {
+  const known = load<i32>(scratch + slotCount);
+  const numbers = scratch + partNumbers;
+  const starts = part(scratch, partOrder);
+  const order = starts + ((<usize>(known + 2)) << 2);
+  // Counting sort; starts[u + 1] runs through slot u's places and ends as the start of slot u + 1.
+  memory.fill(starts, 0, (<usize>(known + 2)) << 2);
+  for (let i = 0; i < count; i += 1) {
+    const at = starts + ((<usize>(load<i32>(numbers + ((<usize>i) << 2)) + 2)) << 2);
+    store<i32>(at, load<i32>(at) + 1);
+  }
+  for (let u = 1; u <= known; u += 1) {
+    const at = starts + ((<usize>u) << 2);
+    store<i32>(at, load<i32>(at) + load<i32>(at - 4));
+  }
+  for (let i = 0; i < count; i += 1) {
+    const at = starts + ((<usize>(load<i32>(numbers + ((<usize>i) << 2)) + 1)) << 2);
+    const place = load<i32>(at);
+    store<i32>(order + ((<usize>place) << 2), i);
+    store<i32>(at, place + 1);
+  }
+}
+
+/** q' · R(fine) K[row of i] into scores [H, stride], for w = 1: each row is read once for all its positions. */
+function rotatedRowScores(
+  view: usize,
+  queries: usize,
+  heads: i32,
+  start: i32,
+  scores: usize,
+  stride: i32,
+  scratch: usize,
+): void {
+  const headDim = load<i32>(view + fieldHeadDim);
+  const kvHeads = load<i32>(view + fieldKvHeads);
+  const group = heads / kvHeads;
+  const half = load<i32>(view + fieldHalf) != 0;
+  const headBytes = (<usize>headDim) << 2;
+  const rowBytes = <usize>kvHeads * headBytes;
+  const position = load<i32>(view + fieldFirstPosition) + start;
+  const fine = <usize>load<u32>(view + fieldFine) + <usize>(position % load<i32>(view + fieldFineLength)) * headBytes;
+  const rows = part(scratch, partRows);
+  const known = load<i32>(scratch + slotCount);
+  const starts = part(scratch, partOrder);
+  const order = starts + ((<usize>(known + 2)) << 2);
+  const floats = part(scratch, partFloats);
+  const turned = floats + rowBytes;
+  const angles = floats + <usize>together * rowBytes;
+  for (let u = 0; u < known; u += 1) {
+    const row = floatRow(rows, u, kvHeads * headDim, half, floats);
+    const end = load<i32>(starts + ((<usize>u) << 2), 4);
+    for (let k = load<i32>(starts + ((<usize>u) << 2)); k < end; k += 1) {
+      const i = load<i32>(order + ((<usize>k) << 2));
+      separateAngles(fine + <usize>i * headBytes, angles, headBytes);
+      let out = scores + ((<usize>i) << 2);
+      let q = queries;
+      let key = row;
+      if (group == 1) {
+        for (let h = 0; h < heads; h += 1) {
+          store<f32>(out, turnedDot(q, key, angles, headBytes));
+          out += (<usize>stride) << 2;
+          q += headBytes;
+          key += headBytes;
+        }
+        continue;
+      }
+      for (let g = 0; g < kvHeads; g += 1) {
+        turn(key, angles, turned, headBytes);
+        for (let h = 0; h < group; h += 1) {
+          store<f32>(out, oneDot(q, turned, headBytes));
+          out += (<usize>stride) << 2;
+          q += headBytes;
+        }
+        key += headBytes;
+      }
+    }
+  }
+}
+
+/** q · R(angles) k of one head. */
+@inline
+function turnedDot(query: usize, key: usize, angles: usize, bytes: usize): f32 {
+  const upper = bytes >> 1;
+  let s = f32x4.splat(0);
+  let t = f32x4.splat(0);
+  for (let c: usize = 0; c < upper; c += 16) {
+    const q1 = v128.load(query + c);
+    const q2 = v128.load(query + upper + c);
+    const k1 = v128.load(key + c);
+    const k2 = v128.load(key + upper + c);
+    const a = madd(q1, k1, f32x4.mul(q2, k2));
+    const b = f32x4.sub(f32x4.mul(q2, k1), f32x4.mul(q1, k2));
+    s = madd(a, v128.load(angles + c), s);
+    t = madd(b, v128.load(angles + upper + c), t);
+  }
+  return sum4(f32x4.add(s, t));
+}
+
+/** out = R(angles) x of one head. */
+@inline
+function turn(x: usize, angles: usize, out: usize, bytes: usize): void {
+  const upper = bytes >> 1;
+  for (let c: usize = 0; c < upper; c += 16) {
+    const cos = v128.load(angles + c);
+    const sin = v128.load(angles + upper + c);
+    const a = v128.load(x + c);
+    const b = v128.load(x + upper + c);
+    v128.store(out + c, f32x4.sub(f32x4.mul(a, cos), f32x4.mul(b, sin)));
+    v128.store(out + upper + c, madd(b, cos, f32x4.mul(a, sin)));
+  }
+}
+
 /** q' · R(fine) Σ_j K[row (i − j, j)] into scores [H, stride]. */
 function rotatedScores(
   view: usize,
@@ -359,16 +482,8 @@ function rotateKey(view: usize, i: i32, angles: usize, out: usize, scratch: usiz
     }
   }
   const headBytes = (<usize>headDim) << 2;
-  const upper = headBytes >> 1;
   for (let g = 0; g < kvHeads; g += 1) {
-    for (let c: usize = 0; c < upper; c += 16) {
-      const cos = v128.load(angles + c);
-      const sin = v128.load(angles + upper + c);
-      const a = v128.load(source + c);
-      const b = v128.load(source + upper + c);
-      v128.store(out + c, f32x4.sub(f32x4.mul(a, cos), f32x4.mul(b, sin)));
-      v128.store(out + upper + c, madd(b, cos, f32x4.mul(a, sin)));
-    }
+    turn(source, angles, out, headBytes);
     source += headBytes;
     out += headBytes;
   }

@@ -12,9 +12,19 @@ import { numberSlots, sharedRowScores, sharedRowValues, sharedRowWords } from '.
 import { argument, floatArgument, pass, passFloat, runTasks, threadIndex } from './threads';
 import { exp1, expNonPositive4, max4, sum4 } from './vector';
 
-/** Positions of a segment at most. Divides the fine length of rotary tables, so a segment has one coarse angle. */
+/** Positions of a segment. Divides the fine length of rotary tables, so that a segment has one coarse angle. */
 @inline
-const segmentLength: i32 = 1024;
+const segmentLength: i32 = 2048;
+/** Positions of a segment where keys are not rotated and the context is long: more positions share each row. */
+@inline
+const longSegmentLength: i32 = 8192;
+
+/** The length of the segments that `entries` positions are cut into: the same for any number of threads. */
+@inline
+function lengthFor(entries: i32, rotates: bool): i32 {
+  return !rotates && entries >= 2 * longSegmentLength ? longSegmentLength : segmentLength;
+}
+
 /** Segments computed before they are merged into the result: bounds what is kept of them. */
 @inline
 const waveSegments: i32 = 32;
@@ -37,14 +47,23 @@ function partialWords(heads: i32, headDim: i32): i32 {
 }
 
 /** f32 words of scratch: those kept of a wave, and each thread's. `slots` are those of the table. */
-export function decodeScratchWords(heads: i32, headDim: i32, window: i32, slots: i32, threads: i32): i32 {
-  return waveSegments * partialWords(heads, headDim) + threads * threadWords(heads, headDim, window, slots);
+export function decodeScratchWords(
+  heads: i32,
+  headDim: i32,
+  window: i32,
+  slots: i32,
+  entries: i32,
+  rotates: bool,
+  threads: i32,
+): i32 {
+  const own = threadWords(lengthFor(entries, rotates), heads, headDim, window, slots);
+  return waveSegments * partialWords(heads, headDim) + threads * own;
 }
 
 @inline
-function threadWords(heads: i32, headDim: i32, window: i32, slots: i32): i32 {
-  const rows = sharedRowWords(segmentLength, heads, headDim, window, slots);
-  return heads * (segmentLength + headDim) + max(valuesTogether * heads * headDim, rows);
+function threadWords(length: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
+  const rows = sharedRowWords(length, heads, headDim, window, slots);
+  return heads * (length + headDim) + max(valuesTogether * heads * headDim, rows);
 }
 
 /** Attention of the query [H, C] at `position` over entries [from, to), joined with what out, maxima and sums hold. */
@@ -68,9 +87,10 @@ export function decode(
   if (end <= from) return;
   const headDim = load<i32>(view + fieldHeadDim);
   const words = partialWords(heads, headDim);
+  const length = lengthFor(to - from, load<u32>(view + fieldFine) != 0);
   // Segments begin where their position is a multiple of the length.
-  const first = (firstPosition + from) / segmentLength;
-  const last = (firstPosition + end - 1) / segmentLength;
+  const first = (firstPosition + from) / length;
+  const last = (firstPosition + end - 1) / length;
   for (let wave = first; wave <= last; wave += waveSegments) {
     const count = min(waveSegments, last + 1 - wave);
     pass(0, <i32>query);
@@ -84,6 +104,7 @@ export function decode(
     pass(8, slots);
     pass(9, <i32>scratch);
     pass(10, wave);
+    pass(11, length);
     runTasks(decodeSegment, count);
     for (let segment = 0; segment < count; segment += 1) {
       merge(scratch + ((<usize>(segment * words)) << 2), out, maxima, sums, heads, headDim);
@@ -99,9 +120,10 @@ function decodeSegment(task: i32): void {
   const slots = argument(8);
   const scratch = <usize>argument(9);
   const firstPosition = load<i32>(view + fieldFirstPosition);
-  const begin = (argument(10) + task) * segmentLength - firstPosition;
+  const length = argument(11);
+  const begin = (argument(10) + task) * length - firstPosition;
   const start = max(argument(5), begin);
-  const count = min(argument(6), begin + segmentLength) - start;
+  const count = min(argument(6), begin + length) - start;
 
   const headDim = load<i32>(view + fieldHeadDim);
   const window = load<i32>(view + fieldWindow);
@@ -109,27 +131,27 @@ function decodeSegment(task: i32): void {
   const maxima = scratch + ((<usize>(task * words)) << 2);
   const sums = maxima + ((<usize>heads) << 2);
   const out = sums + ((<usize>heads) << 2);
-  const own = <usize>(waveSegments * words + threadIndex() * threadWords(heads, headDim, window, slots));
+  const own = <usize>(waveSegments * words + threadIndex() * threadWords(length, heads, headDim, window, slots));
   const scores = scratch + (own << 2);
-  const rotated = scores + ((<usize>(heads * segmentLength)) << 2);
+  const rotated = scores + ((<usize>(heads * length)) << 2);
   const rows = rotated + ((<usize>(heads * headDim)) << 2);
 
   const dense = readsDenseRows(view);
   if (dense) {
-    denseScores(view, query, heads, start, count, scores, segmentLength, rows);
+    denseScores(view, query, heads, start, count, scores, length, rows);
   } else {
     numberSlots(view, heads, start, count, slots, rows);
-    sharedRowScores(view, query, heads, start, count, scores, segmentLength, rotated, rows);
+    sharedRowScores(view, query, heads, start, count, scores, length, rotated, rows);
   }
   const slopes = <usize>argument(3);
   const distance = argument(1) - firstPosition - start;
   for (let h = 0; h < heads; h += 1) {
     const at = (<usize>h) << 2;
     const slope = slopes == 0 ? <f32>0 : load<f32>(slopes + at);
-    softmax(scores + ((<usize>(h * segmentLength)) << 2), count, scale, slope, distance, maxima + at, sums + at);
+    softmax(scores + ((<usize>(h * length)) << 2), count, scale, slope, distance, maxima + at, sums + at);
   }
-  if (dense) denseValues(view, heads, start, count, scores, segmentLength, out, rows);
-  else sharedRowValues(view, heads, start, count, scores, segmentLength, out, rows);
+  if (dense) denseValues(view, heads, start, count, scores, length, out, rows);
+  else sharedRowValues(view, heads, start, count, scores, length, out, rows);
 }
 
 /** Scores into exp(scale · score − slope · distance − maximum), in place; the distance of entry i is `distance` − i. */

@@ -1,7 +1,7 @@
 /** The kernels' exports. Memory is imported; allocation is the host's. */
 
 export { adamw } from './adamw';
-export { attend, attendScratchWords, attendWeights } from './attend';
+export { attend, attendScratchWords, attendWeights, weightsScratchWords } from './attend';
 export { attendBackward } from './attend-backward';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';
 export {

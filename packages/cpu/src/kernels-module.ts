@@ -143,7 +143,16 @@ export interface Kernels {
     correction1: number,
     correction2: number,
   ): void;
-  attendScratchWords(count: number, heads: number, headDim: number, window: number, slots: number): number;
+  attendScratchWords(
+    count: number,
+    heads: number,
+    headDim: number,
+    window: number,
+    slots: number,
+    entries: number,
+    rotates: Flag,
+  ): number;
+  weightsScratchWords(headDim: number, window: number): number;
   attend(
     queries: Address,
     positions: Address,
@@ -207,7 +216,7 @@ export interface KernelModule {
 
 /** `v128.const`, `f32x4.relaxed_madd`: a module that is valid where the engine has relaxed SIMD. */
 const relaxedProbe = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 18, 1, 16, 0],
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 20, 1, 18, 0],
   ...[0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x1a, 0x0b],
 );
 

@@ -68,7 +68,9 @@ export function fusedKernels(context: KernelContext): FusedOperations {
       const [count = 0, heads = 0, headDim = 0] = queries.shape;
       const { window, rows } = args.context;
       const slots = Math.ceil((rows.pages.length * rows.rowsPerPage) / window);
-      context.withScratch(kernels.attendScratchWords(count, heads, headDim, window, slots) * 4, (scratch) =>
+      const rotates = flag(args.context.rope !== null);
+      const words = kernels.attendScratchWords(count, heads, headDim, window, slots, to - from, rotates);
+      context.withScratch(words * 4, (scratch) =>
         withContextRecord(context, args.context, (record) =>
           kernels.attend(
             context.address(queries),
@@ -94,8 +96,7 @@ export function fusedKernels(context: KernelContext): FusedOperations {
       const { queries, positions, from, to, slopes, scale, logSumExp, out } = args;
       const [, heads = 0, headDim = 0] = queries.shape;
       const [position = 0] = new Int32Array(context.heap.memory.buffer, context.address(positions), 1);
-      const { window } = args.context;
-      context.withScratch(kernels.attendScratchWords(heads, heads, headDim, window, 0) * 4, (scratch) =>
+      context.withScratch(kernels.weightsScratchWords(headDim, args.context.window) * 4, (scratch) =>
         withContextRecord(context, args.context, (record) =>
           kernels.attendWeights(
             context.address(queries),
