@@ -2,9 +2,19 @@
 export class Exclusive {
   #last: Promise<unknown> = Promise.resolve();
 
-  run<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work, work);
-    this.#last = result.catch(() => undefined);
+  /**
+   * Work that needs several at once. It takes its turn in all of them in the same moment, so that two such pieces of
+   * work meet in the same order everywhere and never wait for each other.
+   */
+  static run<T>(all: readonly Exclusive[], work: () => Promise<T>): Promise<T> {
+    const turn = Promise.all(all.map((exclusive) => exclusive.#last));
+    const result = turn.then(work);
+    const settled = result.catch(() => undefined);
+    for (const exclusive of all) exclusive.#last = settled;
     return result;
+  }
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    return Exclusive.run([this], work);
   }
 }

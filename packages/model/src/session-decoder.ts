@@ -1,16 +1,15 @@
 /**
- * Runs a decoder against a context: hidden states of chosen positions through the layers, and the prefill that self
- * layers need. It holds no state of a session but the frontier: the hidden state of the last position as it enters the
- * last self layer, so that no layer is run twice for it.
+ * Runs a decoder against contexts: rows of one or several of them through the layers in one pass, and the prefill that
+ * self layers need. Embeddings, norms and products see all rows at once; only attention goes context by context. It
+ * holds no state of a session.
  */
 
-import type { Tensor } from '@inattention/core';
-import { type EagerOperations, type IndexTensor, throwIfAborted } from '@inattention/core';
+import { type EagerOperations, IndexTensor, type Tensor, throwIfAborted } from '@inattention/core';
 import {
   type Context,
   type ContextModel,
   consecutive,
-  createIdWindow,
+  createJoinedIdWindow,
   initialStates,
   type ModelConfig,
   projectKeysAndValues,
@@ -29,15 +28,25 @@ export interface DecoderRuntime {
   readonly contextModel: ContextModel;
 }
 
-/** The hidden state [1, D] of `position` as it enters the last self layer. */
-interface Frontier {
-  readonly position: number;
-  readonly hidden: Tensor;
-}
-
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** Rows of a pass that belong to one context. */
+interface ContextRows {
+  readonly context: Context;
+  readonly positions: Int32Array;
+  /** Whether keys and values of self layers at these (consecutive) positions are written in the pass. */
+  readonly writes: boolean;
+}
+
+/** The same with the rows' place in the pass. */
+interface PlacedRows extends ContextRows {
+  /** First row. */
+  readonly start: number;
+  /** The positions on the device. */
+  readonly rows: IndexTensor;
 }
 
 export class SessionDecoder {
@@ -45,7 +54,6 @@ export class SessionDecoder {
   readonly #operations: EagerOperations;
   /** The last layer that reads hidden states; -1 in pure models. */
   readonly #lastSelf: number;
-  #frontier: Frontier | null = null;
 
   constructor(runtime: DecoderRuntime) {
     this.#runtime = runtime;
@@ -54,119 +62,167 @@ export class SessionDecoder {
     this.#lastSelf = runtime.config.attentionTypes.reduce((last, _, layer) => (own.has(layer) ? last : layer), -1);
   }
 
-  /** Forgets the frontier; to be called after every change of the context. */
-  reset(): void {
-    this.#frontier?.hidden.dispose();
-    this.#frontier = null;
-  }
-
-  /** Computes keys and values of self layers where they are missing. Cancelled or failed: those done stay. */
-  async prefill(context: Context, { signal, onProgress }: RunOptions = {}): Promise<void> {
-    const total = context.length;
-    while (context.selfLength < total) {
+  /**
+   * Computes keys and values of self layers at positions [0, end) where they are missing. Cancelled or failed: those
+   * done stay.
+   */
+  async prefill(context: Context, end: number, { signal, onProgress }: RunOptions = {}): Promise<void> {
+    while (context.selfLength < end) {
       throwIfAborted(signal, 'Prefill');
       const start = context.selfLength;
-      const end = Math.min(total, start + prefillChunk);
+      const stop = Math.min(end, start + prefillChunk);
       try {
-        context.growSelf(end);
-        this.#prefillChunk(context, start, end);
+        context.growSelf(stop);
+        this.#prefillChunk(context, start, stop);
       } catch (error) {
         context.truncateSelf(start);
         throw error;
       }
-      onProgress?.({ stage: 'prefill', done: end, total });
-      if (end < total) await yieldToEventLoop();
+      onProgress?.({ stage: 'prefill', done: stop, total: end });
+      if (stop < end) await yieldToEventLoop();
     }
   }
 
   /** Logits [k, V] at `positions`; self layers must be prefilled. The caller owns the result. */
   logits(context: Context, positions: Int32Array): Tensor {
-    const operations = this.#operations;
-    const { config, weights } = this.#runtime;
-    return operations.scope(() => {
-      const frontier = this.#frontier;
-      using rows = operations.index(positions);
-      const resumed = positions.length === 1 && frontier !== null && frontier.position === positions[0];
-      const start = resumed ? frontier.hidden : this.#initialStates(context, positions);
-      const hidden = this.#layers(context, start, rows, resumed ? this.#lastSelf : 0, weights.layers.length, false);
-      return decoderLogits(operations, config, weights, hidden);
-    });
+    return this.#logits([{ context, positions, writes: false }]);
+  }
+
+  /**
+   * Logits [B, V] after the last position of each of B contexts, in one pass. Self layers must be prefilled up to the
+   * last position; the pass fills in that one. Throws with nothing changed. The caller owns the result.
+   */
+  nextLogits(contexts: readonly Context[]): Tensor {
+    const parts = contexts.map((context) => ({
+      context,
+      positions: Int32Array.of(context.length - 1),
+      writes: context.selfLength < context.length,
+    }));
+    try {
+      for (const { context, writes } of parts) if (writes) context.growSelf(context.length);
+      return this.#logits(parts);
+    } catch (error) {
+      for (const { context, writes } of parts) if (writes) context.truncateSelf(context.length - 1);
+      throw error;
+    }
   }
 
   /** Attention weights [H, N] of one position in one layer; self layers must be prefilled. */
   attentionWeights(context: Context, position: number, layer: number): Tensor {
     const operations = this.#operations;
-    const { config, weights } = this.#runtime;
-    return operations.scope(() => {
-      const positions = Int32Array.of(position);
-      using rows = operations.index(positions);
-      const hidden = this.#layers(context, this.#initialStates(context, positions), rows, 0, layer, false);
+    const { config, weights, contextModel } = this.#runtime;
+    return this.#pass([{ context, positions: Int32Array.of(position), writes: false }], (parts, rows) => {
+      const hidden = this.#layers(parts, rows, layer);
       const { norm, query } = weights.layers[layer] as LayerWeights<Tensor>;
       const inputs = operations.rmsNorm(hidden, norm, config.rmsNormEps);
-      const queries = operations.reshape(operations.linear(inputs, query), [
-        1,
-        config.numAttentionHeads,
-        config.headDim,
-      ]);
-      return context.weights(layer, this.#runtime.contextModel.rotate(queries, rows), rows);
+      const { numAttentionHeads: heads, headDim } = config;
+      const queries = operations.reshape(operations.linear(inputs, query), [1, heads, headDim]);
+      return context.weights(layer, contextModel.rotate(queries, rows), rows);
     });
+  }
+
+  #logits(parts: readonly ContextRows[]): Tensor {
+    const { config, weights } = this.#runtime;
+    return this.#pass(parts, (placed, rows) =>
+      decoderLogits(this.#operations, config, weights, this.#layers(placed, rows, weights.layers.length)),
+    );
   }
 
   #prefillChunk(context: Context, start: number, end: number): void {
-    const operations = this.#operations;
     const last = this.#lastSelf;
-    const frontier = operations.scope(() => {
-      const positions = consecutive(start, end - start);
-      using rows = operations.index(positions);
-      const hidden = this.#layers(context, this.#initialStates(context, positions), rows, 0, last, true);
-      const { norm } = this.#runtime.weights.layers[last] as LayerWeights<Tensor>;
-      const inputs = operations.rmsNorm(hidden, norm, this.#runtime.config.rmsNormEps);
-      this.#writeSelf(context, last, inputs, rows);
-      return operations.copy(operations.slice(hidden, end - start - 1, 1));
+    const { config, weights } = this.#runtime;
+    this.#pass([{ context, positions: consecutive(start, end - start), writes: true }], (parts, rows) => {
+      const hidden = this.#layers(parts, rows, last);
+      const { norm } = weights.layers[last] as LayerWeights<Tensor>;
+      this.#writeSelf(parts, rows, last, this.#operations.rmsNorm(hidden, norm, config.rmsNormEps));
+      return [];
     });
-    this.reset();
-    this.#frontier = { position: end - 1, hidden: operations.keep(frontier) };
   }
 
-  #initialStates(context: Context, positions: Int32Array): Tensor {
+  /** Puts the rows of all contexts one after the other on the device for the time of `body`. */
+  #pass<T extends Tensor | readonly Tensor[]>(
+    parts: readonly ContextRows[],
+    body: (parts: readonly PlacedRows[], rows: IndexTensor) => T,
+  ): T {
+    const operations = this.#operations;
+    return operations.scope(() => {
+      const counts = parts.map(({ positions }) => positions.length);
+      const all = Int32Array.from(parts.flatMap(({ positions }) => [...positions]));
+      const rows = operations.index(all);
+      operations.own(rows.tensor);
+      let end = 0;
+      const placed = parts.map((part, place) => {
+        const start = end;
+        end += counts[place] as number;
+        return {
+          ...part,
+          start,
+          rows: IndexTensor.over(part.positions, operations.slice(rows.tensor, start, end - start)),
+        };
+      });
+      return body(placed, rows);
+    });
+  }
+
+  /** Hidden states [T, D] of all rows behind layers [0, to); keys and values are stored where parts say so. */
+  #layers(parts: readonly PlacedRows[], rows: IndexTensor, to: number): Tensor {
+    const operations = this.#operations;
+    const { config, weights, contextModel } = this.#runtime;
+    let hidden = this.#initialStates(parts);
+    for (const [layer, parameters] of weights.layers.slice(0, to).entries()) {
+      const before = hidden;
+      hidden = decoderLayer(operations, config, parameters, hidden, (queries, inputs) => {
+        this.#writeSelf(parts, rows, layer, inputs);
+        return this.#attend(parts, layer, contextModel.rotate(queries, rows));
+      });
+      before.dispose();
+    }
+    return hidden;
+  }
+
+  #initialStates(parts: readonly PlacedRows[]): Tensor {
     const { config, weights } = this.#runtime;
-    const window = createIdWindow(this.#operations.backend, context.ids, positions, config);
+    const texts = parts.map(({ context, positions }) => ({ sequence: context.ids, positions }));
+    const window = createJoinedIdWindow(this.#operations.backend, texts, config);
     try {
-      return initialStates(this.#operations, weights, window);
+      return this.#operations.scope(() => initialStates(this.#operations, weights, window));
     } finally {
       window.dispose();
     }
   }
 
-  /** Runs layers [from, to) on hidden states [T, D] at `rows`; `write`: also store keys and values of self layers. */
-  #layers(context: Context, start: Tensor, rows: IndexTensor, from: number, to: number, write: boolean): Tensor {
-    const { config, weights, contextModel } = this.#runtime;
-    let hidden = start;
-    for (let layer = from; layer < to; layer += 1) {
-      const before = hidden;
-      hidden = decoderLayer(
-        this.#operations,
-        config,
-        weights.layers[layer] as LayerWeights<Tensor>,
-        hidden,
-        (queries, inputs) => {
-          if (write) this.#writeSelf(context, layer, inputs, rows);
-          return context.attend(layer, contextModel.rotate(queries, rows), rows);
-        },
-      );
-      if (layer > from) before.dispose();
+  /** Attention of rotated queries [T, H, C], each over the context its row belongs to: [T, H, C]. */
+  #attend(parts: readonly PlacedRows[], layer: number, queries: Tensor): Tensor {
+    const operations = this.#operations;
+    const [only, ...others] = parts as readonly [PlacedRows, ...PlacedRows[]];
+    if (others.length === 0) return only.context.attend(layer, queries, only.rows);
+    const out = operations.allocate(queries.shape);
+    const rowSize = queries.size / (queries.shape[0] as number); // H·C
+    for (const { context, start, positions, rows } of parts) {
+      operations.scope(() => {
+        const input = context.attend(layer, operations.slice(queries, start, positions.length), rows);
+        const [outOffset, length] = [start * rowSize, input.size];
+        const run = { inputOffset: 0, inputStride: 0, outStride: 0, outer: 1 };
+        operations.backend.primitives.copyBlock({ ...run, input, out, outOffset, length });
+      });
     }
-    return hidden;
+    return out;
   }
 
-  /** Stores keys and values of a self layer's inputs u [T, D] at consecutive `rows`; nothing in inattention layers. */
-  #writeSelf(context: Context, layer: number, inputs: Tensor, rows: IndexTensor): void {
+  /** Stores keys and values of a self layer's inputs u [T, D] where parts say so; nothing in inattention layers. */
+  #writeSelf(parts: readonly PlacedRows[], rows: IndexTensor, layer: number, inputs: Tensor): void {
+    const operations = this.#operations;
     const { config, weights, contextModel } = this.#runtime;
-    if (contextModel.inattentionLayers.includes(layer)) return;
-    this.#operations.scope(() => {
+    const writing = parts.filter(({ writes }) => writes);
+    if (writing.length === 0 || contextModel.inattentionLayers.includes(layer)) return;
+    operations.scope(() => {
       const parameters = weights.layers[layer] as LayerWeights<Tensor>;
-      const { keys, values } = projectKeysAndValues(this.#operations, parameters, inputs, config);
-      context.writeSelf(layer, rows.values[0] as number, contextModel.rotate(keys, rows), values);
+      const { keys, values } = projectKeysAndValues(operations, parameters, inputs, config);
+      const rotated = contextModel.rotate(keys, rows);
+      for (const { context, start, positions } of writing) {
+        const own = (tensor: Tensor) => operations.slice(tensor, start, positions.length);
+        context.writeSelf(layer, positions[0] as number, own(rotated), own(values));
+      }
     });
   }
 }

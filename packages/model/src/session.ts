@@ -10,12 +10,12 @@ import {
   DisposedError,
   IndexTensor,
   InvalidArgumentError,
-  NonFiniteError,
   type Tensor,
   throwIfAborted,
 } from '@inattention/core';
 import { type Context, type ContextDType, type ContextMode, contextBytes } from '@inattention/core/math';
 import { Exclusive } from './exclusive.ts';
+import { checkLogits, nonFinite, splitRows } from './logit-rows.ts';
 import type { Model } from './model.ts';
 import type { Sampler } from './sampling/sampler.ts';
 import type { SavedSession } from './saved-session.ts';
@@ -58,6 +58,10 @@ export class Session {
     this.#budget = budget;
     this.#decoder = new SessionDecoder(model);
     this.#onDispose = onDispose;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
   }
 
   get mode(): ContextMode {
@@ -129,7 +133,6 @@ export class Session {
         throw error;
       }
       edit.commit();
-      this.#decoder.reset();
     });
   }
 
@@ -160,12 +163,60 @@ export class Session {
     }));
   }
 
-  /** Logits [V] of the token after the last one. */
-  nextLogits(options: RunOptions = {}): Promise<Float32Array> {
-    return this.#enqueue(async () => {
-      const [logits] = await this.#logitsAt([this.length - 1], options);
-      return logits as Float32Array;
+  /**
+   * Logits [V] of the token after the last one of each session, computed in one pass of the layers. The sessions are
+   * different ones of one model, in any modes, of any lengths, forks of each other or not. Throws with every session as
+   * it was but for finished pieces of prefill; where logits are not finite, NonFiniteError.
+   */
+  static async nextLogits(sessions: readonly Session[], options: RunOptions = {}): Promise<Float32Array[]> {
+    const logits = await Session.nextLogitsUnchecked(sessions, options);
+    logits.forEach((row, order) => {
+      checkLogits(row, (sessions[order] as Session).length - 1);
     });
+    return logits;
+  }
+
+  /** The same without a look at what came out. */
+  static async nextLogitsUnchecked(sessions: readonly Session[], options: RunOptions = {}): Promise<Float32Array[]> {
+    const [first] = sessions;
+    if (first === undefined) return [];
+    if (new Set(sessions).size < sessions.length || sessions.some(({ model }) => model !== first.model)) {
+      throw new InvalidArgumentError({
+        what: 'A pass takes different sessions of one model.',
+        fix: 'fork a session that is to be continued twice; run the sessions of each model by themselves',
+      });
+    }
+    return Exclusive.run(
+      sessions.map((session) => session.#exclusive),
+      async () => {
+        for (const session of sessions) session.#alive();
+        for (const session of sessions) session.#checkPositions([session.length - 1]);
+        for (const session of sessions) await session.#prepare(session.length - 1, options);
+        throwIfAborted(options.signal, 'The computation');
+        const contexts = sessions.map((session) => session.#context);
+        const before = contexts.map(({ selfLength }) => selfLength);
+        try {
+          using logits = first.#decoder.nextLogits(contexts);
+          return splitRows(await logits.readFloat32(), sessions.length);
+        } catch (error) {
+          sessions.forEach((session, order) => {
+            if (!session.#disposed) session.#context.truncateSelf(before[order] as number);
+          });
+          throw error;
+        }
+      },
+    );
+  }
+
+  /** Logits [V] of the token after the last one. */
+  async nextLogits(options: RunOptions = {}): Promise<Float32Array> {
+    const [logits] = await Session.nextLogits([this], options);
+    return logits as Float32Array;
+  }
+
+  /** Computes what `nextLogits` needs of all ids but the last; it would otherwise do so itself. */
+  prefill(options: RunOptions = {}): Promise<void> {
+    return this.#enqueue(() => this.#prepare(this.length - 1, options));
   }
 
   /** Logits [V] of the token after each of `positions`. */
@@ -196,7 +247,7 @@ export class Session {
           expected: `0 … ${this.model.config.numHiddenLayers - 1}`,
         });
       }
-      await this.#prepare(options);
+      await this.#prepare(this.length, options);
       using weights = this.#decoder.attentionWeights(this.#context, position, layer);
       return splitRows(await weights.readFloat32(), this.model.config.numAttentionHeads);
     });
@@ -206,7 +257,6 @@ export class Session {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#decoder.reset();
     this.#context.dispose();
     this.#onDispose(this);
   }
@@ -217,9 +267,13 @@ export class Session {
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
     return this.#exclusive.run(async () => {
-      if (this.#disposed) throw new DisposedError({ what: 'The session was used after it was disposed of.' });
+      this.#alive();
       return work();
     });
+  }
+
+  #alive(): void {
+    if (this.#disposed) throw new DisposedError({ what: 'The session was used after it was disposed of.' });
   }
 
   #ids(content: Content): Int32Array {
@@ -266,20 +320,22 @@ export class Session {
     await this.model.backend.reserve(Math.max(0, bytes - this.contextBytes));
   }
 
-  async #prepare(options: RunOptions): Promise<void> {
-    if (this.#context.refresh()) this.#decoder.reset();
-    await this.#decoder.prefill(this.#context, options);
+  /** Brings positions [0, end) up to date with the weights and fills in self layers. */
+  async #prepare(end: number, options: RunOptions): Promise<void> {
+    this.#context.refresh();
+    await this.#decoder.prefill(this.#context, end, options);
   }
 
   async #logitsAt(positions: number[], options: RunOptions): Promise<Float32Array[]> {
     this.#checkPositions(positions);
-    await this.#prepare(options);
+    await this.#prepare(this.length, options);
     const rows: Float32Array[] = [];
     await this.#eachBlock(positions, options, async (logits) => {
       rows.push(...splitRows(await logits.readFloat32(), logits.shape[0] as number));
     });
-    const broken = rows.findIndex((row) => !row.every(Number.isFinite));
-    if (broken !== -1) throw nonFinite('The logits', positions[broken] as number);
+    rows.forEach((row, order) => {
+      checkLogits(row, positions[order] as number);
+    });
     return rows;
   }
 
@@ -292,7 +348,7 @@ export class Session {
       });
     }
     const ids = this.model.checkIds(targets);
-    await this.#prepare(options);
+    await this.#prepare(this.length, options);
     const losses = new Float64Array(positions.length);
     await this.#eachBlock(positions, options, async (logits, start) => {
       const { operations } = this.model;
@@ -337,17 +393,4 @@ export class Session {
       });
     }
   }
-}
-
-function nonFinite(what: string, position: number): NonFiniteError {
-  return new NonFiniteError({
-    what: `${what} at position ${position} ${what === 'The logits' ? 'are' : 'is'} not finite.`,
-    fix: 'check the weights (NaN, infinities or overflow); in f16 contexts try f32',
-  });
-}
-
-/** [rows · n] to rows arrays [n]. */
-function splitRows(data: Float32Array, rows: number): Float32Array[] {
-  const width = data.length / rows;
-  return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width));
 }

@@ -72,7 +72,7 @@ function pagedIdWindow(
   using beforeStart = block.slice(0, ahead - known);
   operations.backend.primitives.fill({ out: beforeStart, value: -1 });
   index.read(start - known, known + count, block, ahead - known);
-  return ownIdWindow(operations.backend, ids, rows, config, (values, offset) =>
+  return ownIdWindow(operations.backend, [{ sequence: ids, positions: rows }], config, (values, offset) =>
     IndexTensor.over(values, block.slice(ahead - offset, count)),
   );
 }

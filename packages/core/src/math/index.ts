@@ -16,11 +16,13 @@ export { ContextTable } from './context-table.ts';
 export {
   consecutive,
   createIdWindow,
+  createJoinedIdWindow,
   type EmbeddingWeights,
   type IdSequence,
   type IdWindow,
   initialStates,
   type OwnedIdWindow,
+  type TextRows,
 } from './initial-state.ts';
 export type { AttentionType, ModelConfig, PositionEmbeddingType } from './model-config.ts';
 export { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';

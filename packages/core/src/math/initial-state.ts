@@ -44,6 +44,12 @@ export interface OwnedIdWindow extends IdWindow {
 /** What of a configuration decides the shape of id windows. */
 type WindowConfig = Pick<ModelConfig, 'initialStateWindow' | 'positionEmbeddingType'>;
 
+/** Positions of one text. */
+export interface TextRows {
+  readonly sequence: IdSequence;
+  readonly positions: Int32Array;
+}
+
 /** Uploads the id window of rows at `rows` (positions in `sequence`). Dispose of it after use. */
 export function createIdWindow(
   backend: Backend,
@@ -51,14 +57,22 @@ export function createIdWindow(
   rows: Int32Array,
   config: WindowConfig,
 ): OwnedIdWindow {
-  return ownIdWindow(backend, sequence, rows, config, (values) => new IndexTensor(backend, values));
+  return createJoinedIdWindow(backend, [{ sequence, positions: rows }], config);
+}
+
+/** Uploads the id window of rows of several texts, one text after the other. Dispose of it after use. */
+export function createJoinedIdWindow(
+  backend: Backend,
+  texts: readonly TextRows[],
+  config: WindowConfig,
+): OwnedIdWindow {
+  return ownIdWindow(backend, texts, config, (values) => new IndexTensor(backend, values));
 }
 
 /** Builds an id window whose ids get to the device by `place(ids at an offset, offset)`. */
 export function ownIdWindow(
   backend: Backend,
-  sequence: IdSequence,
-  rows: Int32Array,
+  texts: readonly TextRows[],
   config: WindowConfig,
   place: (values: Int32Array, offset: number) => IndexTensor,
 ): OwnedIdWindow {
@@ -70,16 +84,37 @@ export function ownIdWindow(
   const dispose = () => {
     for (const tensor of owned) tensor.dispose();
   };
-  const shifted = Array.from({ length: config.initialStateWindow }, (_, offset) =>
-    rows.map((position) => Math.max(-1, position - offset)),
-  );
+  const rows = texts.reduce((count, { positions }) => count + positions.length, 0);
+  /** A value for every row, of its text and the position `offset` before it. */
+  const each = (offset: number, valueAt: (sequence: IdSequence, position: number) => number): Int32Array => {
+    const values = new Int32Array(rows);
+    let row = 0;
+    for (const { sequence, positions } of texts) {
+      for (const position of positions) values[row++] = valueAt(sequence, Math.max(-1, position - offset));
+    }
+    return values;
+  };
+  const offsets = Array.from({ length: config.initialStateWindow }, (_, offset) => offset);
   try {
-    const ids = shifted.map((positions, offset) => {
-      const values = positions.map((position) => (position < 0 ? -1 : sequence.at(position)));
-      return own(place(values, offset));
-    });
+    const ids = offsets.map((offset) =>
+      own(
+        place(
+          each(offset, (sequence, position) => (position < 0 ? -1 : sequence.at(position))),
+          offset,
+        ),
+      ),
+    );
     const learned = config.positionEmbeddingType === 'learned';
-    const positions = learned ? shifted.map((values) => own(new IndexTensor(backend, values))) : null;
+    const positions = learned
+      ? offsets.map((offset) =>
+          own(
+            new IndexTensor(
+              backend,
+              each(offset, (_, position) => position),
+            ),
+          ),
+        )
+      : null;
     return { ids, positions, dispose };
   } catch (error) {
     dispose();
