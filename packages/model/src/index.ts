@@ -4,7 +4,8 @@ export { type CreateOptions, createModel, randomWeights } from './create-model.t
 export { decoderLayer, decoderLogits } from './decoder.ts';
 export { collectWeights, type DecoderWeights, type LayerWeights } from './decoder-weights.ts';
 export { type ForwardOptions, forwardLogits } from './forward.ts';
-export { type FinishReason, type GeneratedToken, type GenerateOptions, generate } from './generation/generate.ts';
+export type { FinishReason, GeneratedToken, GenerateOptions } from './generation/continuation.ts';
+export { generate } from './generation/generate.ts';
 export { type LoadOptions, loadModel } from './load-model.ts';
 export { Model, type ModelParts, type SessionOptions } from './model.ts';
 export {

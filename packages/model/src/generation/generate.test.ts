@@ -2,7 +2,8 @@ import type { ModelConfig } from '@inattention/core/math';
 import { describe, expect, test } from 'vitest';
 import { makeModel } from '../../test/small-model.ts';
 import { Sampler } from '../sampling/sampler.ts';
-import { type GeneratedToken, type GenerateOptions, generate } from './generate.ts';
+import type { GeneratedToken, GenerateOptions } from './continuation.ts';
+import { generate } from './generate.ts';
 
 async function collect(options: GenerateOptions, prompt = 'Call me', changes: Partial<ModelConfig> = {}) {
   const { backend, model } = await makeModel(changes);

@@ -6,7 +6,7 @@
 import { throwIfAborted } from '@inattention/core';
 import type { ContextDType, ContextMode, ModelConfig } from '@inattention/core/math';
 import { type Endpoint, proxy, type Remote, releaseProxy, wrap } from 'comlink';
-import type { GeneratedToken } from '../generation/generate.ts';
+import type { GeneratedToken } from '../generation/continuation.ts';
 import type { SessionOptions } from '../model.ts';
 import type { SavedSession } from '../saved-session.ts';
 import type { Content } from '../session.ts';

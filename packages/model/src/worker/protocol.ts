@@ -5,7 +5,7 @@
 
 import { type ErrorCode, InAttentionError } from '@inattention/core';
 import type { ContextDType, ContextMode, ModelConfig, WeightDType } from '@inattention/core/math';
-import type { GeneratedToken } from '../generation/generate.ts';
+import type { GeneratedToken } from '../generation/continuation.ts';
 import type { LoadOptions } from '../load-model.ts';
 import type { SessionOptions } from '../model.ts';
 import type { Progress } from '../progress.ts';

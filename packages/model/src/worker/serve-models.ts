@@ -9,7 +9,8 @@
 import { type Backend, type BackendCandidate, InvalidArgumentError, selectBackend } from '@inattention/core';
 import { filesInMemory, type ModelSource, openFileList, openUrl } from '@inattention/formats';
 import { type Endpoint, expose } from 'comlink';
-import { type GeneratedToken, generate } from '../generation/generate.ts';
+import type { GeneratedToken } from '../generation/continuation.ts';
+import { generate } from '../generation/generate.ts';
 import { loadModel } from '../load-model.ts';
 import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
