@@ -9,15 +9,25 @@ const conditions =
     ? [...defaultServerConditions]
     : ['@inattention/source', ...defaultServerConditions];
 
+// Newer engines have relaxed SIMD without being asked.
+const relaxedSimd = Number.parseInt(process.versions.node, 10) < 22 ? ['--experimental-wasm-relaxed-simd'] : [];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
     pool: 'forks',
-    projects: readdirSync(new URL('./packages', import.meta.url)).map((name) => ({
-      extends: true as const,
-      root: `packages/${name}`,
-      test: { name, include: ['src/**/*.test.ts'] },
-    })),
+    projects: [
+      ...readdirSync(new URL('./packages', import.meta.url)).map((name) => ({
+        extends: true as const,
+        root: `packages/${name}`,
+        test: { name, include: ['src/**/*.test.ts'] },
+      })),
+      {
+        extends: true as const,
+        root: 'packages/cpu',
+        test: { name: 'cpu, relaxed SIMD', include: ['src/**/*.test.ts'], execArgv: relaxedSimd },
+      },
+    ],
   },
 });

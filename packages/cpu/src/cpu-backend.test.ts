@@ -8,6 +8,39 @@ describe('createCpuBackend', () => {
     expect(backend).toMatchObject({ specificationVersion: 'v1', name: 'cpu' });
     expect(backend.capabilities.maxTotalBytes).toBe(2 ** 20);
     expect(backend.info.device).toContain('SIMD');
+    const relaxed = process.execArgv.includes('--experimental-wasm-relaxed-simd');
+    if (relaxed) expect(backend.info.device).toContain('relaxed');
+  });
+
+  test('shares work between as many threads as asked for; refuses what is no number of threads', async () => {
+    using one = await createCpuBackend({ threads: 1 });
+    using three = await createCpuBackend({ threads: 3 });
+    expect([one, three].map(({ info }) => info.details.threads)).toEqual([1, 3]);
+    const [rows, inner, columns] = [70, 130, 90];
+    const numbers = (count: number) => Float32Array.from({ length: count }, (_, place) => Math.sin(place));
+    const products = await Promise.all(
+      [one, three].map(async (backend) => {
+        const operations = new EagerOperations(backend);
+        const a = operations.upload(numbers(rows * inner), [rows, inner]);
+        const b = operations.upload(numbers(inner * columns), [inner, columns]);
+        return operations.matmul(a, b).read();
+      }),
+    );
+    expect(products[1]).toEqual(products[0]);
+    await expect(createCpuBackend({ threads: 0 })).rejects.toThrow(/number of threads/);
+    await expect(createCpuBackend({ threads: 1.5 })).rejects.toThrow(/number of threads/);
+  });
+
+  test('goes on working after many small jobs, and lets its threads go', async () => {
+    const backend = await createCpuBackend({ threads: 2 });
+    const operations = new EagerOperations(backend);
+    const a = operations.upload(Float32Array.from({ length: 64 * 512 }, () => 1), [64, 512]);
+    const b = operations.upload(Float32Array.from({ length: 512 * 64 }, () => 1), [512, 64]);
+    for (let round = 0; round < 300; round += 1) operations.matmul(a, b).dispose();
+    await new Promise((resolve) => setTimeout(resolve, 5)); // long enough for the other thread to sleep
+    expect(new Set(await operations.matmul(a, b).read())).toEqual(new Set([512]));
+    backend.dispose();
+    backend.dispose();
   });
 
   test('tensors of another backend, freed buffers and disposed backends are refused', async () => {
