@@ -1,0 +1,78 @@
+/** onnxruntime-web's WebAssembly execution provider, in Node. Its results are copied out of its memory by every run. */
+
+import { createRequire } from 'node:module';
+import type * as Onnxruntime from 'onnxruntime-web';
+import { type OnnxGraph, onnxModel } from './onnx-model.ts';
+import type { Peer, PeerKernel } from './peer.ts';
+
+type Runtime = typeof Onnxruntime;
+
+export const onnxruntimeName = 'onnxruntime-web';
+
+/** Loads it for a number of threads. Throws as `require` does when it is not installed. */
+export async function loadOnnxruntime(threads: number): Promise<Peer> {
+  const runtime = freshRuntime();
+  runtime.env.wasm.numThreads = threads;
+  runtime.env.logLevel = 'error';
+  return {
+    name: onnxruntimeName,
+    async matmul({ rows, inner, columns }, a, b, constant) {
+      const weights = { name: 'b', shape: [inner, columns], data: b };
+      const graph: OnnxGraph = {
+        inputs: [{ name: 'a', shape: [rows, inner] }, ...(constant ? [] : [weights])],
+        constants: constant ? [weights] : [],
+        nodes: [{ type: 'MatMul', inputs: ['a', 'b'], output: 'out' }],
+        outputs: [{ name: 'out', shape: [rows, columns] }],
+      };
+      return createKernel(runtime, graph, { a, ...(!constant && { b }) });
+    },
+    async attention({ heads, headDim, length }, { query, keysTransposed, values }, constant) {
+      const memory = [
+        { name: 'keys', shape: [heads, headDim, length], data: keysTransposed },
+        { name: 'values', shape: [heads, length, headDim], data: values },
+      ];
+      const graph: OnnxGraph = {
+        inputs: [{ name: 'query', shape: [heads, 1, headDim] }, ...(constant ? [] : memory)],
+        constants: constant ? memory : [],
+        nodes: [
+          { type: 'MatMul', inputs: ['query', 'keys'], output: 'scores' },
+          { type: 'Softmax', inputs: ['scores'], output: 'weights' },
+          { type: 'MatMul', inputs: ['weights', 'values'], output: 'out' },
+        ],
+        outputs: [{ name: 'out', shape: [heads, 1, headDim] }],
+      };
+      return createKernel(runtime, graph, { query, ...(!constant && { keys: keysTransposed, values }) });
+    },
+  };
+}
+
+async function createKernel(
+  runtime: Runtime,
+  graph: OnnxGraph,
+  data: Readonly<Record<string, Float32Array>>,
+): Promise<PeerKernel> {
+  const session = await runtime.InferenceSession.create(onnxModel(graph), { executionProviders: ['wasm'] });
+  const feeds = Object.fromEntries(
+    graph.inputs.map(({ name, shape }) => [name, new runtime.Tensor('float32', data[name] as Float32Array, shape)]),
+  );
+  let result = new Float32Array();
+  return {
+    async run() {
+      result = (await session.run(feeds)).out?.data as Float32Array<ArrayBuffer>;
+    },
+    result: () => result,
+    dispose: () => session.release(),
+  };
+}
+
+/**
+ * A copy of the library that has not been used: it fixes its number of threads at its first session. Copies of its modules
+ * for `import` would share one registry of backends; those for `require` can be forgotten together.
+ */
+function freshRuntime(): Runtime {
+  const require = createRequire(import.meta.url);
+  for (const file of Object.keys(require.cache)) {
+    if (/[\\/]onnxruntime-(web|common)[\\/]/.test(file)) delete require.cache[file];
+  }
+  return require(onnxruntimeName) as Runtime;
+}

@@ -1,0 +1,65 @@
+/**
+ * Another library that runs the same work, for comparison. Peers are development dependencies: where one is not installed
+ * the benches run without it and say how to install it.
+ */
+
+import { createRequire } from 'node:module';
+import type { KernelPeer } from './kernel-result.ts';
+
+export interface MatmulSizes {
+  readonly rows: number;
+  readonly inner: number;
+  readonly columns: number;
+}
+
+export interface AttentionSizes {
+  readonly heads: number;
+  readonly headDim: number;
+  readonly length: number;
+}
+
+/** A product or an attention that a peer is ready to run. */
+export interface PeerKernel {
+  /** From inputs where the peer wants them to the result in a JavaScript array, which is the peer's only border. */
+  run(): void | Promise<void>;
+  result(): Float32Array;
+  dispose(): void | Promise<void>;
+}
+
+export interface Peer {
+  readonly name: string;
+  /** a [rows, inner] · b [inner, columns]; a is fed in every call, b too unless `constant`. */
+  matmul(sizes: MatmulSizes, a: Float32Array, b: Float32Array, constant: boolean): Promise<PeerKernel>;
+  /**
+   * One query [H, 1, C], already over √C and fed in every call, over keys, stored transposed [H, C, N], and values [H, N, C]:
+   * MatMul, Softmax, MatMul. Keys and values are fed in every call unless `constant`.
+   */
+  attention(
+    sizes: AttentionSizes,
+    inputs: { readonly query: Float32Array; readonly keysTransposed: Float32Array; readonly values: Float32Array },
+    constant: boolean,
+  ): Promise<PeerKernel>;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Loads a peer made of packages; facts instead of it when one is missing. */
+export async function loadPeer(
+  name: string,
+  packages: readonly string[],
+  load: () => Promise<Peer>,
+): Promise<{ readonly facts: KernelPeer; readonly peer: Peer | null }> {
+  try {
+    const [version] = packages.map((needed) => (require(`${needed}/package.json`) as { version: string }).version);
+    return { facts: { name, version: version ?? null }, peer: await load() };
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const missing = `${name} is not installed; to measure it: npm install --no-save ${packages.join(' ')}`;
+    return { facts: { name, version: null, missing }, peer: null };
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';
+}
