@@ -3,7 +3,10 @@
 import type { Backend } from '../src/backend/backend.ts';
 import { ContextModel } from '../src/math/context-model.ts';
 import type { ModelConfig } from '../src/math/model-config.ts';
+import { storedDType, type WeightDType } from '../src/math/weight-storage.ts';
 import { EagerOperations } from '../src/operations/eager-operations.ts';
+import { quantizeBlocks } from '../src/tensor/block-scaled.ts';
+import { Tensor } from '../src/tensor/tensor.ts';
 import { createHostBackend } from '../src/testing/host-backend.ts';
 
 const base: ModelConfig = {
@@ -32,20 +35,21 @@ export interface SmallContextModel {
 
 export function smallContextModel(
   changes: Partial<ModelConfig> = {},
-  options: { readonly tableBudget?: number; readonly backend?: Backend } = {},
+  options: { readonly tableBudget?: number; readonly backend?: Backend; readonly weightDType?: WeightDType } = {},
 ): SmallContextModel {
-  const { backend = createHostBackend(), ...rest } = options;
+  const { backend = createHostBackend(), weightDType = 'f32', ...rest } = options;
   const config = { ...base, ...changes };
   const { hiddenSize: D, vocabSize: V, initialStateWindow: window, numKeyValueHeads, headDim } = config;
   const operations = new EagerOperations(backend);
-  let next = 1;
+  let next = 1; // its square under the sine: consecutive angles would make matrices of rank 2
   const weight = (...shape: number[]) => {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
-    return operations.upload(
-      Float32Array.from({ length: size }, () => Math.sin(next++)),
-      shape,
-      'weights',
-    );
+    const numbers = Float32Array.from({ length: size }, () => Math.sin(0.7 * next * next++));
+    const dtype = storedDType(shape, weightDType);
+    if (dtype === 'i8') return Tensor.fromBlocks(backend, quantizeBlocks(numbers, shape), 'weights');
+    if (dtype === 'f32') return operations.upload(numbers, shape, 'weights');
+    using exact = Tensor.from(backend, numbers, shape, 'weights');
+    return operations.cast(exact, dtype);
   };
   const width = numKeyValueHeads * headDim;
   const weights = {

@@ -111,6 +111,11 @@ export function blockKeysAndValues(
   });
 }
 
+/** How many of `length` positions the query that sees furthest sees. */
+export function visibleLength(positions: IndexTensor, length: number): number {
+  return Math.min(length, positions.values.reduce((last, position) => Math.max(last, position), -1) + 1);
+}
+
 /** Attention over a whole view: [T, H, C]. */
 export function attendView(model: ContextModel, queries: Tensor, positions: IndexTensor, view: ContextView): Tensor {
   const { operations } = model;
@@ -136,7 +141,7 @@ function attendBlocksState(
   makeView: (start: number, count: number) => ContextView,
 ): AttentionState {
   const { operations } = model;
-  const visible = Math.min(length, positions.values.reduce((last, position) => Math.max(last, position), -1) + 1);
+  const visible = visibleLength(positions, length);
   let into: AttentionState | undefined;
   eachBlock(0, visible, (start, count) => {
     into = operations.scope(() => {

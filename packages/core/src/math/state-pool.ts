@@ -4,6 +4,7 @@
  * when its rows are wanted. So the pool holds exactly the pages that have rows in use.
  */
 
+import type { PagedRows } from '../backend/context-view.ts';
 import type { EagerOperations } from '../operations/eager-operations.ts';
 import { bytesPerElement } from '../tensor/dtype.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -30,6 +31,8 @@ export class StatePool {
   /** Pages before this one have no free row. */
   #firstFree = 0;
   #tensors: readonly Tensor[] | null = null;
+  #paged: PagedRows | null = null;
+  #pagedOf: readonly Tensor[] | null = null;
   #users = 0;
 
   constructor(model: ContextModel, dtype: ContextDType) {
@@ -53,6 +56,20 @@ export class StatePool {
       this.#tensors = this.#pages.map(({ tensor }) => tensor ?? present);
     }
     return this.#tensors;
+  }
+
+  /** The rows as keys and values of one head of size D, [*, 1, D]; the same object until pages change. */
+  get paged(): PagedRows {
+    const { pages } = this;
+    if (this.#paged === null || this.#pagedOf !== pages) {
+      const rows = pages.map(({ buffer, byteOffset, dtype }) => {
+        const states = { buffer, byteOffset, dtype, shape: [rowPageSlots, 1, this.#hiddenSize] };
+        return { keys: states, values: states };
+      });
+      this.#paged = { pages: rows, rowsPerPage: rowPageSlots };
+      this.#pagedOf = pages;
+    }
+    return this.#paged;
   }
 
   join(): void {

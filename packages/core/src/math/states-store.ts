@@ -1,19 +1,23 @@
 /**
- * Context mode `states`: one context state x̂ per position for all layers and heads; keys and values are projected
- * block by block while attending. A position names the row of its state, so edits move 4 bytes a position.
+ * Context mode `states`: one context state x̂ per position for all layers and heads. Attention reads the states
+ * themselves, or keys and values projected from them block by block, whichever is less work. A position names the row of
+ * its state, so edits move 4 bytes a position.
  */
 
 import type { ContextView } from '../backend/context-view.ts';
 import { denseContext } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { attendStates, statesView, weightsOverStates } from './absorbed-states.ts';
 import {
   attendBlocks,
   blockContextStates,
   blockKeysAndValues,
   eachBlock,
+  visibleLength,
   weightsOverBlocks,
 } from './context-blocks.ts';
+import { absorbs } from './context-cost.ts';
 import type { ContextModel } from './context-model.ts';
 import { alteredRange, type ContextChange, type ContextStore, isAppend } from './context-store.ts';
 import { IntegerList } from './integer-list.ts';
@@ -67,11 +71,17 @@ export class StatesStore implements ContextStore {
   }
 
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
-    return attendBlocks(this.#model, queries, positions, this.#index.length, this.#blockView(layer));
+    const { length } = this.#index;
+    return this.#absorbs(queries, visibleLength(positions, length))
+      ? attendStates(this.#model, layer, queries, positions, this.#statesView())
+      : attendBlocks(this.#model, queries, positions, length, this.#blockView(layer));
   }
 
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
-    return weightsOverBlocks(this.#model, queries, position, this.#index.length, this.#blockView(layer));
+    const { length } = this.#index;
+    return this.#absorbs(queries, length)
+      ? weightsOverStates(this.#model, layer, queries, position, this.#statesView())
+      : weightsOverBlocks(this.#model, queries, position, length, this.#blockView(layer));
   }
 
   fork(_ids: IntegerList): StatesStore {
@@ -93,6 +103,15 @@ export class StatesStore implements ContextStore {
         this.#pool.write(slots.subarray(from - start, from - start + count), operations.cast(states, this.#pool.dtype));
       });
     });
+  }
+
+  /** Whether absorbed projections are less work for these queries [T, H, C]. */
+  #absorbs(queries: Tensor, entries: number): boolean {
+    return absorbs(this.#model.config, queries.shape[0] as number, entries);
+  }
+
+  #statesView(): ContextView {
+    return statesView(this.#model, this.#pool.paged, this.#index);
   }
 
   #blockView(layer: number): (start: number, count: number) => ContextView {

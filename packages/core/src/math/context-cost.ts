@@ -1,0 +1,63 @@
+/**
+ * Floating-point operations (multiply-adds × 2) of the ways to attend to context states, by which stores choose among
+ * them and `plan()` predicts. Counted, not timed; what all ways have in common is left out where it is said so.
+ */
+
+import type { ModelConfig } from './model-config.ts';
+
+/** What of a configuration the counts depend on. */
+export type CostConfig = Pick<
+  ModelConfig,
+  'hiddenSize' | 'headDim' | 'numAttentionHeads' | 'numKeyValueHeads' | 'initialStateWindow' | 'positionEmbeddingType'
+>;
+
+/** k and v of one input of size D: 2 · 2·G·C·D. */
+export function projectionFlops({ numKeyValueHeads, headDim, hiddenSize }: CostConfig): number {
+  return 4 * numKeyValueHeads * headDim * hiddenSize;
+}
+
+/** Σ_{1≤j<w} M_j e of one position. */
+export function mixFlops({ initialStateWindow, hiddenSize }: CostConfig): number {
+  return 2 * (initialStateWindow - 1) * hiddenSize * hiddenSize;
+}
+
+/** Scores and weighted values of `queries` queries over `entries` keys and values. */
+export function attentionFlops({ numAttentionHeads, headDim }: CostConfig, queries: number, entries: number): number {
+  return 4 * numAttentionHeads * headDim * queries * entries;
+}
+
+/** Attention to context states: keys and values of `entries` positions projected. */
+export function projectedStatesFlops(config: CostConfig, queries: number, entries: number): number {
+  return entries * projectionFlops(config) + attentionFlops(config, queries, entries);
+}
+
+/**
+ * The same with absorbed projections: W_Kᵀ q and W_V (Σ a x̂) per query and head, and attention over D numbers a
+ * position. Infinite for rope, whose rotation stands between W_K and q.
+ */
+export function absorbedStatesFlops(config: CostConfig, queries: number, entries: number): number {
+  if (config.positionEmbeddingType === 'rope') return Number.POSITIVE_INFINITY;
+  const { numAttentionHeads: heads, headDim, hiddenSize } = config;
+  return 4 * heads * hiddenSize * queries * (entries + headDim);
+}
+
+/** Whether absorbed projections are less work. */
+export function absorbs(config: CostConfig, queries: number, entries: number): boolean {
+  return absorbedStatesFlops(config, queries, entries) < projectedStatesFlops(config, queries, entries);
+}
+
+/** Keys and values of `count` positions from their ids; attention itself is left out. */
+export function positionsFlops(config: CostConfig, count: number): number {
+  return count * (mixFlops(config) + projectionFlops(config));
+}
+
+/**
+ * The same by rows of `distinct` ids, one per offset; each position then adds up w rows of keys and of values, and w
+ * terms of size D for its 1/rms. Infinite for learned positions, whose own rows are one per position anyway.
+ */
+export function distinctIdsFlops(config: CostConfig, count: number, distinct: number): number {
+  if (config.positionEmbeddingType === 'learned') return Number.POSITIVE_INFINITY;
+  const { initialStateWindow: window, numKeyValueHeads, headDim, hiddenSize } = config;
+  const rows = distinct * (mixFlops(config) + window * projectionFlops(config));
+  return rows + count * (4 * window * numKeyValueHeads * headDim + 2 * (window + 1) * hiddenSize);
+}
