@@ -55,7 +55,7 @@ export interface ViewData {
   readonly scale: Float32Array;
 }
 
-const [fineLength, coarseLength, theta] = [16, 64, 100];
+const [fineLength, coarseLength, theta] = [16, 640, 100];
 
 export function makeViewData(kind: ViewKind, sizes: ViewSizes, random: Random): ViewData {
   const { length, kvHeads, headDim } = sizes;

@@ -91,6 +91,44 @@ it('crosses blocks: the gradient of values is Pᵀ dO', async () => {
   }
 });
 
+it('gives many queries what they give in parts', async () => {
+  const positions = Array.from({ length: 150 }, (_, t) => 2 * t);
+  const whole = setUp(300, positions, 0);
+  const width = heads * headDim;
+  const part = (from: number, to: number) => ({
+    ...whole,
+    positions: positions.slice(from, to),
+    queries: whole.queries.slice(from * width, to * width),
+    gradOut: whole.gradOut.slice(from * width, to * width),
+  });
+  const [queries, keys, values] = await onDevice((device) => backward(device, whole, slopes));
+  const first = await onDevice((device) => backward(device, part(0, 50), slopes));
+  const last = await onDevice((device) => backward(device, part(50, 150), slopes));
+  const sum = (a?: Float32Array, b?: Float32Array) => a?.map((x, i) => x + (b?.[i] as number)) as Float32Array;
+  expectClose(queries?.slice(0, 50 * width) as Float32Array, first[0] as Float32Array);
+  expectClose(queries?.slice(50 * width) as Float32Array, last[0] as Float32Array);
+  expectClose(keys as Float32Array, sum(first[1], last[1]), { relative: 1e-5 });
+  expectClose(values as Float32Array, sum(first[2], last[2]), { relative: 1e-5 });
+});
+
+it('needs scratch that grows neither with keys nor with queries', () => {
+  const scratch = (rows: number, entries: number) => {
+    const backend = createHostBackend();
+    const operations = new EagerOperations(backend);
+    const zeros = (...shape: number[]) => operations.zeros(shape);
+    const [queries, keys] = [zeros(rows, heads, headDim), zeros(entries, kvHeads, headDim)];
+    const positions = operations.index(Array(rows).fill(entries));
+    const inputs = { queries, positions, keys, values: keys, firstPosition: 0, out: queries, gradOut: queries };
+    const logSumExp = zeros(rows, heads);
+    const before = backend.ledger.snapshot().liveTotal;
+    backend.ledger.resetPeak();
+    operations.attendBackward({ ...inputs, logSumExp }, { scale, slopes: null });
+    return backend.ledger.snapshot().peakLive - before - 4 * (queries.size + 2 * keys.size);
+  };
+  expect(scratch(64, 2048)).toBe(scratch(64, 512));
+  expect(scratch(256, 512)).toBe(scratch(64, 512));
+});
+
 it('refuses what does not fit the queries', () => {
   const operations = new EagerOperations(createHostBackend());
   const zeros = (...shape: number[]) => operations.zeros(shape);

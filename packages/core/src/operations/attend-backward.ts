@@ -3,11 +3,11 @@
  *
  *     P = exp(S − logSumExp);  dV = Pᵀ dO;  dS = P ⊙ (dO Vᵀ − rowsum(dO ⊙ O));  dQ = scale · dS K;  dK = scale · dSᵀ Q
  *
- * The composed version takes keys in blocks: its scratch does not grow with the number of keys.
+ * The composed version takes keys in blocks and queries in tiles: its scratch grows with neither.
  */
 
 import type { Tensor } from '../tensor/tensor.ts';
-import { blockEntries } from './attend.ts';
+import { blockEntries, tileQueries } from './attend.ts';
 import {
   groupHeads,
   maskedScores,
@@ -18,7 +18,7 @@ import {
 } from './attention-scores.ts';
 import { checkQueries } from './check-attention.ts';
 import { addInto, binary } from './elementwise.ts';
-import type { IndexTensor } from './index-tensor.ts';
+import { IndexTensor } from './index-tensor.ts';
 import { matmul } from './matmul.ts';
 import { permute } from './movement.ts';
 import { expectFloat, type OperationContext, produce } from './operation-context.ts';
@@ -109,19 +109,41 @@ function composed(
   const end = visibleEntries(positions, firstPosition, keys.shape[0] as number);
   for (let start = 0; start < end; start += blockEntries) {
     const count = Math.min(blockEntries, end - start);
-    context.scope(() => {
-      const block = {
-        ...inputs,
-        keys: context.own(keys.slice(start, count)),
-        values: context.own(values.slice(start, count)),
-        firstPosition: firstPosition + start,
-      };
-      const part = blockGradients(context, block, options);
-      addInto(context, gradients.queries, part.queries);
-      addInto(context, context.own(gradients.keys.slice(start, count)), part.keys);
-      addInto(context, context.own(gradients.values.slice(start, count)), part.values);
-    });
+    for (let first = 0; first < positions.length; first += tileQueries) {
+      context.scope(() => {
+        const entriesOf = (tensor: Tensor) => context.own(tensor.slice(start, count));
+        const block = {
+          ...queryTile(context, inputs, first, Math.min(tileQueries, positions.length - first)),
+          keys: entriesOf(keys),
+          values: entriesOf(values),
+          firstPosition: firstPosition + start,
+        };
+        const part = blockGradients(context, block, options);
+        addInto(context, context.own(gradients.queries.slice(first, block.positions.length)), part.queries);
+        addInto(context, entriesOf(gradients.keys), part.keys);
+        addInto(context, entriesOf(gradients.values), part.values);
+      });
+    }
   }
+}
+
+/** What belongs to queries [first, first + count). */
+function queryTile(
+  context: OperationContext,
+  inputs: AttendBackwardInputs,
+  first: number,
+  count: number,
+): AttendBackwardInputs {
+  const slice = (tensor: Tensor) => context.own(tensor.slice(first, count));
+  const { positions } = inputs;
+  return {
+    ...inputs,
+    queries: slice(inputs.queries),
+    positions: IndexTensor.over(positions.values.subarray(first, first + count), slice(positions.tensor)),
+    out: slice(inputs.out),
+    logSumExp: slice(inputs.logSumExp),
+    gradOut: slice(inputs.gradOut),
+  };
 }
 
 function blockGradients(

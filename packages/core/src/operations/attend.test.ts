@@ -7,7 +7,7 @@ import { denseReference, makeViewData, uploadView, type ViewKind, viewKinds } fr
 import type { ContextView } from '../backend/context-view.ts';
 import { DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
-import type { AttendOptions } from './attend.ts';
+import { type AttendOptions, tileQueries } from './attend.ts';
 import { lowestFloat } from './attention-state.ts';
 import { denseContext, EagerOperations } from './eager-operations.ts';
 
@@ -117,18 +117,46 @@ it('takes no queries', async () => {
   expect(results).toEqual(Array(3).fill(new Float32Array(0)));
 });
 
-it('needs scratch that does not grow with the context', () => {
-  const peak = (length: number) => {
+describe('needs scratch that grows', () => {
+  /** Peak of what `attend` makes besides its result, without fused attention. */
+  const scratch = (queryCount: number, length: number, kind = cache) => {
     const backend = createHostBackend();
     const operations = new EagerOperations(backend);
-    const [keys, queries] = [operations.zeros([length, kvHeads, headDim]), operations.zeros([3, heads, headDim])];
-    const positions = operations.index([length, length, length]);
+    const device: Device = {
+      backend,
+      operations,
+      tensor: (data, shape) => operations.upload(Float32Array.from(data), shape),
+      half: (data, shape) => operations.cast(operations.upload(Float32Array.from(data), shape), 'f16'),
+      index: (values) => operations.index(values),
+    };
+    const data = makeViewData(kind, { length, kvHeads, headDim, pageLength: 64, rowsPerPage: 48 }, seededRandom(1));
+    const view = uploadView(device, data);
+    const queries = operations.zeros([queryCount, heads, headDim]);
+    const positions = operations.index(Array(queryCount).fill(kind.firstPosition + length));
     const before = backend.ledger.snapshot().liveTotal;
     backend.ledger.resetPeak();
-    operations.attend(queries, positions, denseContext(keys, keys, 0), { scale, slopes: null });
-    return backend.ledger.snapshot().peakLive - before;
+    const { out, max, sum } = operations.attend(queries, positions, view, { scale, slopes: null });
+    return backend.ledger.snapshot().peakLive - before - 4 * (out.size + max.size + sum.size);
   };
-  expect(peak(4096)).toBe(peak(1024));
+
+  const ends = [viewKinds[0] as ViewKind, viewKinds.at(-1) as ViewKind]; // the plainest, and everything at once
+  it.each(ends)('neither with the context nor with the queries: $name', (kind) => {
+    expect(scratch(64, 8192, kind)).toBe(scratch(64, 1024, kind));
+    expect(scratch(512, 1024, kind)).toBe(scratch(64, 1024, kind));
+    expect(scratch(tileQueries, 1024, kind)).toBeGreaterThan(scratch(1, 1024, kind));
+  });
+});
+
+it('gives many queries what each would get alone', async () => {
+  const positions = Array.from({ length: 150 }, (_, t) => 40 + ((t * 37) % 310));
+  const { reference, attend } = setUp(cache, 300, positions);
+  const [out, sum] = await onDevice((device) => {
+    const state = attend(device, { from: 20, to: 290 });
+    return [state.out, state.sum];
+  });
+  const expected = referenceAttention({ ...reference, slopes: null, from: 20, to: 290 });
+  expectClose(out as Float32Array, expected.out, closeness);
+  expectClose(sum as Float32Array, expected.sum, { relative: 1e-5 });
 });
 
 describe('refuses', () => {

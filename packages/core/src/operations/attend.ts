@@ -25,7 +25,7 @@ import {
 import { checkQueries, checkRange, checkView } from './check-attention.ts';
 import { binary } from './elementwise.ts';
 import { expandEntries } from './expand-context.ts';
-import type { IndexTensor } from './index-tensor.ts';
+import { IndexTensor } from './index-tensor.ts';
 import { matmul } from './matmul.ts';
 import { permute } from './movement.ts';
 import { expectFloat, type OperationContext } from './operation-context.ts';
@@ -33,6 +33,9 @@ import { reduce } from './reduce.ts';
 
 /** Entries of a context expanded at a time by the composed attention: bounds its scratch. */
 export const blockEntries = 256;
+
+/** Queries scored at a time: with `blockEntries` it bounds the scratch of the composed attention, whatever T and N. */
+export const tileQueries = 64;
 
 export interface AttendOptions extends ScoreOptions {
   /** First entry. Default 0. */
@@ -75,37 +78,48 @@ export function attend(
       return state;
     });
   }
-  const range = { from, to: Math.min(to, visibleEntries(positions, view.firstPosition, view.length)) };
-  if (into === undefined) return composed(context, queries, positions, view, { scale, slopes, ...range });
-  if (range.from >= range.to) return into; // nothing is seen
-  context.scope(() => {
-    const part = composed(context, queries, positions, view, { scale, slopes, ...range });
-    copyState(context, mergeTwo(context, into, part), into);
+  const end = Math.min(to, visibleEntries(positions, view.firstPosition, view.length));
+  return context.scope(() => {
+    const state = into ?? emptyState(context, queries.shape);
+    const fresh = into === undefined ? from : null;
+    for (let start = from; start < end; start += blockEntries) {
+      const run = { queries, positions, view, start, end: Math.min(end, start + blockEntries) };
+      foldBlock(context, run, { scale, slopes }, state, start === fresh);
+    }
+    return state;
   });
-  return into;
 }
 
-/** Block by block; each part is merged with what came before. */
-function composed(
+/** Folds entries [start, end) into `state`, a tile of queries at a time; `fresh` when the state holds nothing yet. */
+function foldBlock(
   context: OperationContext,
-  queries: Tensor,
-  positions: IndexTensor,
-  view: ContextView,
-  { from, to, ...options }: ScoreOptions & { readonly from: number; readonly to: number },
-): AttentionState {
-  return context.scope(() => {
-    let state: AttentionState | null = null;
-    for (let start = from; start < to; start += blockEntries) {
-      const before: AttentionState | null = state;
-      state = context.scope(() => {
-        const { keys, values } = expandEntries(context, view, start, Math.min(to, start + blockEntries));
-        const inputs = { queries, positions, keys, firstPosition: view.firstPosition + start };
-        const part = attendBlock(context, inputs, values, options);
-        return before === null ? part : mergeTwo(context, before, part);
+  run: {
+    readonly queries: Tensor;
+    readonly positions: IndexTensor;
+    readonly view: ContextView;
+    readonly start: number;
+    readonly end: number;
+  },
+  options: ScoreOptions,
+  state: AttentionState,
+  fresh: boolean,
+): void {
+  const { queries, positions, view, start, end } = run;
+  const firstPosition = view.firstPosition + start;
+  context.scope(() => {
+    const { keys, values } = expandEntries(context, view, start, end);
+    for (let first = 0; first < positions.length; first += tileQueries) {
+      const count = Math.min(tileQueries, positions.length - first);
+      const numbers = positions.values.subarray(first, first + count);
+      if (numbers.every((position) => position < firstPosition)) continue; // nothing is seen
+      context.scope(() => {
+        const slice = (tensor: Tensor) => context.own(tensor.slice(first, count));
+        const tile = { queries: slice(queries), positions: IndexTensor.over(numbers, slice(positions.tensor)) };
+        const target = { out: slice(state.out), max: slice(state.max), sum: slice(state.sum) };
+        const part = attendBlock(context, { ...tile, keys, firstPosition }, values, options);
+        copyState(context, fresh ? part : mergeTwo(context, target, part), target);
       });
-      if (before !== null) for (const tensor of Object.values(before)) tensor.dispose();
     }
-    return state ?? emptyState(context, queries.shape);
   });
 }
 
