@@ -72,6 +72,24 @@ describe('backward', () => {
     expect(live()).toBe(size * 4);
   });
 
+  it('adds what comes from rows of a table into one gradient of its size', () => {
+    const peak = (uses: number) => {
+      const { backend, operations, tape, live } = setUp();
+      const table = tape.parameter(operations.zeros([1000, 8]));
+      const ids = operations.index([1, 2, 3]);
+      let sum = tape.embed(table, ids);
+      for (let use = 1; use < uses; use += 1) sum = tape.add(sum, tape.embed(table, ids));
+      const loss = tape.mean(sum);
+      const forward = live();
+      backend.ledger.resetPeak();
+      tape.backward(loss).dispose();
+      return backend.ledger.snapshot().peakLive - forward;
+    };
+    const once = 1000 * 8 * 4;
+    expect(peak(1)).toBeGreaterThan(once);
+    expect(peak(6)).toBeLessThan(1.1 * once);
+  });
+
   it('goes through storage dtypes that are constants', async () => {
     const { operations, tape } = setUp();
     const x = tape.parameter(operations.upload(Float32Array.of(1, 2), [1, 2]));

@@ -221,7 +221,8 @@ function differentiate(run: EagerOperations, { inputs, output, recorded }: Step,
   try {
     run.scope(() => {
       const wanted = inputs.map((input) => input.differentiable);
-      recorded.backward(run, gradient, wanted).forEach((part, place) => {
+      const present = inputs.map((input) => gradients.get(input));
+      recorded.backward(run, gradient, wanted, present).forEach((part, place) => {
         if (part !== null && wanted[place]) gradients.add(run, inputs[place] as Variable, part);
       });
     });

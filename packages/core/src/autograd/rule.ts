@@ -13,7 +13,14 @@ export interface Recorded {
   readonly saved?: readonly { dispose(): void }[];
   /**
    * Gradients of the inputs, in their order, from the gradient of the output, which it must neither change nor return.
-   * Those that are not wanted may be null. Called in a scope, which disposes of everything it makes but what it returns.
+   * Those that are not wanted may be null. `present` holds what has been found of each input's gradient, where that is
+   * something: a rule may add to it in place, and returns null for it then. Called in a scope, which disposes of
+   * everything it makes but what it returns.
    */
-  backward(operations: EagerOperations, gradient: Tensor, wanted: readonly boolean[]): (Tensor | null)[];
+  backward(
+    operations: EagerOperations,
+    gradient: Tensor,
+    wanted: readonly boolean[],
+    present: readonly (Tensor | undefined)[],
+  ): (Tensor | null)[];
 }

@@ -63,6 +63,14 @@ const cases: readonly RuleCase[] = [
     compute: (run, [x, weight]) => run.linear(x, weight),
   },
   { name: 'embed', shapes: [[6, 3]], compute: (run, [table]) => run.embed(table, index(5, 0, -1, 5, 2)) },
+  {
+    name: 'embed several times, and the table as weights',
+    shapes: [[6, 3]],
+    compute: (run, [table]) => {
+      const rows = run.add(run.embed(table, index(5, 0, -1, 5)), run.embed(table, index(1, 5, 5, -1)));
+      return run.add(run.linear(rows, table), run.linear(run.embed(table, index(2, 2, 0, 3)), table));
+    },
+  },
   { name: 'embed of deep rows', shapes: [[4, 2, 2]], compute: (run, [table]) => run.embed(table, index(3, 3)) },
   {
     name: 'rmsNorm',

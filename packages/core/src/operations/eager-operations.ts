@@ -27,7 +27,7 @@ import type { AttentionOptions, Operations, ScopeResult } from './operations.ts'
 import { mean, reduce } from './reduce.ts';
 import { type Normalised, type NormGradients, rmsNorm, rmsNormBackward, rmsNormWithInverse } from './rms-norm.ts';
 import { rope } from './rope.ts';
-import { embed, gatherRows, scatterAddRows } from './rows.ts';
+import { addRows, embed, gatherRows, scatterAddRows } from './rows.ts';
 import { swiglu, swigluBackward } from './swiglu.ts';
 
 export interface EagerOptions {
@@ -204,6 +204,11 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
   /** Zeros [rows, D] with `source` [n, D] added at rows `ids`. */
   scatterAddRows(ids: IndexTensor, source: Tensor, rows: number): Tensor {
     return scatterAddRows(this, ids, source, rows);
+  }
+
+  /** Rows `ids` of `table` [rows, D] += `source` [n, D], in place; −1 adds nowhere. */
+  addRows(table: Tensor, ids: IndexTensor, source: Tensor): void {
+    addRows(this, table, ids, source);
   }
 
   cast(input: Tensor, dtype: DType): Tensor {

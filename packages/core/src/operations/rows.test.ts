@@ -56,6 +56,16 @@ it('adds rows back by id: each sum in the order of positions, −1 nowhere', asy
   expect(again).toEqual(got);
 });
 
+it('adds rows to a table in place', async () => {
+  const [got] = await onDevice(({ operations, tensor, index }) => {
+    const into = tensor([1, 1, 2, 2, 3, 3], [3, 2]);
+    operations.addRows(into, index([2, -1, 2]), tensor([10, 20, 5, 5, 1, 2], [3, 2]));
+    operations.addRows(into, index([]), tensor([], [0, 2]));
+    return into;
+  });
+  expect(got).toEqual(Float32Array.of(1, 1, 2, 2, 14, 25));
+});
+
 it.each([[[]], [[-1, -1]]])('adds nothing for ids %j', async (nothing) => {
   const [got] = await onDevice(({ operations, tensor, index }) =>
     operations.scatterAddRows(index(nothing), tensor(new Float32Array(nothing.length * 2), [nothing.length, 2]), 3),
@@ -97,4 +107,9 @@ it('refuses tables and pages that do not fit', () => {
   expect(() => operations.gatherRows([wide], 0, two.tensor)).toThrow(InvalidArgumentError);
   expect(() => operations.gatherRows([wide], 4, wide)).toThrow(/the ids must be i32/);
   expect(() => operations.scatterAddRows(two, operations.zeros([3, 2]), 4)).toThrow(ShapeError);
+  expect(() => operations.addRows(wide, two, narrow)).toThrow(ShapeError);
+  expect(() => operations.addRows(wide, two, operations.zeros([2, 2]))).toThrow(/addRows: the table/);
+  expect(() => operations.addRows(wide, operations.index([0, 4]), operations.zeros([2, 3]))).toThrow(
+    /place 1 names no row/,
+  );
 });

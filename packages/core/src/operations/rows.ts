@@ -79,20 +79,32 @@ export function scatterAddRows(context: OperationContext, ids: IndexTensor, sour
   const width = source.shape[1] as number;
   return context.scope(() => {
     const out = produce(context, [rows, width], (zeros) => context.backend.primitives.fill({ out: zeros, value: 0 }));
-    const groups = groupByRow(ids.values);
-    if (out.size === 0 || groups.rows.length === 0) return out;
-    const upload = (values: Int32Array) =>
-      context.own(Tensor.from(context.backend, values, [values.length], 'scratch'));
-    context.backend.primitives.scatterAddRows({
-      source,
-      rows: upload(groups.rows),
-      starts: upload(groups.starts),
-      order: upload(groups.order),
-      count: groups.rows.length,
-      width,
-      out,
-    });
+    scatterInto(context, out, ids, source);
     return out;
+  });
+}
+
+/** Adds `source` [n, D] to rows `ids` of a table [rows, D] in place, as scatterAddRows does to zeros. */
+export function addRows(context: OperationContext, table: Tensor, ids: IndexTensor, source: Tensor): void {
+  expectFloat(context, source, 'addRows: the source', [ids.length, null]);
+  expectFloat(context, table, 'addRows: the table', [null, source.shape[1] as number]);
+  checkIds(ids.values, table.shape[0] as number, 'addRows');
+  context.scope(() => scatterInto(context, table, ids, source));
+}
+
+/** In the innermost scope, which disposes of what is uploaded. */
+function scatterInto(context: OperationContext, out: Tensor, ids: IndexTensor, source: Tensor): void {
+  const groups = groupByRow(ids.values);
+  if (out.size === 0 || groups.rows.length === 0) return;
+  const upload = (values: Int32Array) => context.own(Tensor.from(context.backend, values, [values.length], 'scratch'));
+  context.backend.primitives.scatterAddRows({
+    source,
+    rows: upload(groups.rows),
+    starts: upload(groups.starts),
+    order: upload(groups.order),
+    count: groups.rows.length,
+    width: source.shape[1] as number,
+    out,
   });
 }
 

@@ -1,4 +1,7 @@
-/** Rows of a table by id: the gradient is added back row by row, in a fixed order. */
+/**
+ * Rows of a table by id: the gradient is added back row by row, in a fixed order, to the gradient the table has already
+ * if it has one: a table used often, or tied to the head, takes one gradient of its size, not one per use.
+ */
 
 import type { EagerOperations } from '../../operations/eager-operations.ts';
 import type { IndexTensor } from '../../operations/index-tensor.ts';
@@ -10,11 +13,11 @@ export function embed(operations: EagerOperations, table: Tensor, ids: IndexTens
   const width = rest.reduce((size, dimension) => size * dimension, 1);
   return {
     output: operations.embed(table, ids),
-    backward: (run, gradient) => [
-      run.scope(() => {
-        const flat = run.reshape(gradient, [ids.length, width]);
-        return run.reshape(run.scatterAddRows(ids, flat, rows), table.shape);
-      }),
-    ],
+    backward: (run, gradient, _wanted, [present]) => {
+      const source = run.reshape(gradient, [ids.length, width]);
+      if (present === undefined) return [run.reshape(run.scatterAddRows(ids, source, rows), table.shape)];
+      run.addRows(run.reshape(present, [rows, width]), ids, source);
+      return [null];
+    },
   };
 }
