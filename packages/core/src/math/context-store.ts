@@ -23,6 +23,8 @@ export interface ContextStore {
   readonly mode: ContextMode;
   /** Device bytes of this context alone (a table's rows are the model's). */
   readonly byteLength: number;
+  /** Host bytes it keeps beside the ids. */
+  readonly hostByteLength: number;
   /**
    * Follows a change. An append (nothing removed, at the end) that throws leaves the store as it was; other changes
    * are applied to a fork by the caller.

@@ -4,7 +4,7 @@
  * since they come from hidden states; an edit drops them from the edit on.
  */
 
-import { InvalidArgumentError, TokenOutOfRangeError, UnsupportedError } from '../errors/errors.ts';
+import { DisposedError, InvalidArgumentError, TokenOutOfRangeError, UnsupportedError } from '../errors/errors.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { attendView, weightsOverView } from './context-blocks.ts';
@@ -75,9 +75,9 @@ export class Context {
     );
   }
 
-  /** Host bytes of this context (its ids). */
+  /** Host bytes of this context: its ids and, in `states`, the rows that hold their states. */
   get hostByteLength(): number {
-    return this.#parts.ids.byteLength;
+    return this.#parts.ids.byteLength + this.#parts.store.hostByteLength;
   }
 
   /** Positions whose keys and values are present in every self layer; N when there is none. */
@@ -98,27 +98,35 @@ export class Context {
   /**
    * The same in two steps, for callers that want to hear of late failures of the device before the change counts. An
    * edit in the middle takes effect with `commit`; one at the end has taken effect already and `rollback` undoes it.
-   * Throws with nothing changed.
+   * Throws with nothing changed; so does `commit` if the context has been disposed of since.
    */
   prepare(start: number, deleteCount: number, inserted: Int32Array): PreparedEdit {
+    this.#alive();
     this.#checkRange(start, deleteCount);
     checkTokens(inserted, this.model.config.vocabSize);
     this.#checkLength(this.length - deleteCount + inserted.length);
     this.refresh();
-    const nothing = { commit: () => undefined, rollback: () => undefined };
+    const nothing = { commit: () => this.#alive(), rollback: () => undefined };
     if (deleteCount === 0 && inserted.length === 0) return nothing;
     if (deleteCount === 0 && start === this.length) {
       this.#append(inserted);
       return { ...nothing, rollback: () => this.#truncate(start) };
     }
     if (inserted.length === 0 && start + deleteCount === this.length) {
-      return { ...nothing, commit: () => this.#truncate(start) };
+      return {
+        ...nothing,
+        commit: () => {
+          this.#alive();
+          this.#truncate(start);
+        },
+      };
     }
     return this.#edit(start, deleteCount, inserted);
   }
 
   /** Recomputes everything from the ids if the model's weights have changed since; says whether they had. */
   refresh(): boolean {
+    this.#alive();
     if (this.#version === this.model.version) return false;
     const parts = this.#emptyParts();
     try {
@@ -138,6 +146,7 @@ export class Context {
 
   /** Attention of queries [T, H, C] (rotated) at `positions` in one layer: [T, H, C]. */
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
+    this.#alive();
     const cache = this.#parts.selfCaches.get(layer);
     return cache === undefined
       ? this.#parts.store.attend(layer, queries, positions)
@@ -146,6 +155,7 @@ export class Context {
 
   /** Attention weights of one query [1, H, C] in one layer: [H, N]. */
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
+    this.#alive();
     const cache = this.#parts.selfCaches.get(layer);
     return cache === undefined
       ? this.#parts.store.weights(layer, queries, position)
@@ -154,6 +164,7 @@ export class Context {
 
   /** Takes memory in every self layer for positions [0, length). Throws with nothing changed. */
   growSelf(length: number): void {
+    this.#alive();
     const before = this.selfLength;
     try {
       for (const cache of this.#parts.selfCaches.values()) cache.grow(length);
@@ -227,8 +238,9 @@ export class Context {
     }
   }
 
-  /** Drops the ids from `length` on, in place: it takes no memory and cannot fail. */
+  /** Drops the ids from `length` on, in place: it takes no memory and cannot fail. Nothing is left to drop once disposed. */
   #truncate(length: number): void {
+    if (this.#disposed) return;
     const { ids, store, selfCaches } = this.#parts;
     const removed = ids.slice(length);
     ids.splice(length, removed.length, new Int32Array(0));
@@ -250,13 +262,20 @@ export class Context {
       disposeParts({ ...parts, ids });
       throw error;
     }
+    const rollback = () => disposeParts({ ...parts, ids });
     return {
       commit: () => {
+        if (this.#disposed) rollback();
+        this.#alive();
         this.#parts = { ...parts, ids };
         disposeParts(before);
       },
-      rollback: () => disposeParts({ ...parts, ids }),
+      rollback,
     };
+  }
+
+  #alive(): void {
+    if (this.#disposed) throw new DisposedError({ what: 'The context was used after it was disposed of.' });
   }
 
   #checkRange(start: number, deleteCount: number): void {

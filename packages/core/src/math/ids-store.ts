@@ -16,6 +16,7 @@ import type { PagedArray } from './paged-array.ts';
 
 export class IdsStore implements ContextStore {
   readonly mode = 'ids';
+  readonly hostByteLength = 0;
   readonly #model: ContextModel;
   #ids: IntegerList;
   readonly #index: PagedArray;

@@ -18,6 +18,7 @@ import { PagedArray } from './paged-array.ts';
 
 export class KvStore implements ContextStore {
   readonly mode = 'kv';
+  readonly hostByteLength = 0;
   readonly #model: ContextModel;
   readonly #dtype: ContextDType;
   /** i32 ids. */

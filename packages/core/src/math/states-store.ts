@@ -48,6 +48,10 @@ export class StatesStore implements ContextStore {
     return this.#index.byteLength + this.#pool.byteLength;
   }
 
+  get hostByteLength(): number {
+    return this.#slots.byteLength;
+  }
+
   apply(change: ContextChange): void {
     const { start, removed } = change;
     const { config, weights } = this.#model;

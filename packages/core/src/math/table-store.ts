@@ -6,7 +6,7 @@
 import type { ContextView } from '../backend/context-view.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { attendView, blockInitialStates, eachBlock, weightsOverView } from './context-blocks.ts';
+import { attendView, weightsOverView } from './context-blocks.ts';
 import type { ContextModel } from './context-model.ts';
 import { alteredRange, type ContextChange, type ContextStore, isAppend } from './context-store.ts';
 import type { ContextTable, TableUser } from './context-table.ts';
@@ -15,9 +15,11 @@ import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import { contextPageLength } from './page-sizes.ts';
 import { PagedArray } from './paged-array.ts';
+import { longestRun, runInitialStates } from './states-by-id.ts';
 
 export class TableStore implements ContextStore, TableUser {
   readonly mode = 'tables';
+  readonly hostByteLength = 0;
   readonly #model: ContextModel;
   readonly #table: ContextTable;
   /** The ids this store counts as used in the table. */
@@ -99,12 +101,13 @@ export class TableStore implements ContextStore, TableUser {
   #rescale(change: ContextChange): void {
     const { operations, config, weights } = this.#model;
     const { from, to } = alteredRange(change, config.initialStateWindow, weights.positions !== null);
-    eachBlock(from, to, (start, count) => {
+    const run = longestRun(config.hiddenSize);
+    for (let start = from; start < to; start += run) {
       operations.scope(() => {
-        const states = blockInitialStates(this.#model, change.ids, start, count);
+        const states = runInitialStates(this.#model, change.ids, start, Math.min(run, to - start));
         this.#scale.write(start, operations.inverseRms(states, config.rmsNormEps));
       });
-    });
+    }
   }
 
   #view(layer: number): ContextView {
