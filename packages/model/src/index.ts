@@ -4,8 +4,10 @@ export { type CreateOptions, createModel, randomWeights } from './create-model.t
 export { decoderLayer, decoderLogits } from './decoder.ts';
 export { collectWeights, type DecoderWeights, type LayerWeights } from './decoder-weights.ts';
 export { type ForwardOptions, forwardLogits } from './forward.ts';
+export type { BatchEvent, BatchFailure, BatchRequest, BatchToken } from './generation/batch-requests.ts';
 export type { FinishReason, GeneratedToken, GenerateOptions } from './generation/continuation.ts';
 export { generate } from './generation/generate.ts';
+export { type BatchOptions, generateBatch } from './generation/generate-batch.ts';
 export { type LoadOptions, loadModel } from './load-model.ts';
 export { Model, type ModelParts, type SessionOptions } from './model.ts';
 export {

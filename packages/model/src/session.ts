@@ -214,9 +214,12 @@ export class Session {
     return logits as Float32Array;
   }
 
-  /** Computes what `nextLogits` needs of all ids but the last; it would otherwise do so itself. */
+  /** Computes what `nextLogits` needs of all ids but the last, which it would otherwise do itself. */
   prefill(options: RunOptions = {}): Promise<void> {
-    return this.#enqueue(() => this.#prepare(this.length - 1, options));
+    return this.#enqueue(async () => {
+      this.#checkPositions([this.length - 1]);
+      await this.#prepare(this.length - 1, options);
+    });
   }
 
   /** Logits [V] of the token after each of `positions`. */
