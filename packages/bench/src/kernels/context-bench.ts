@@ -11,9 +11,6 @@ import { ownAttention } from './own-kernels.ts';
 import type { Probe } from './probe.ts';
 import { referenceAttention, sampleNumbers } from './reference.ts';
 
-/** GPT-2's heads (Radford et al. 2019). */
-export const gpt2Heads: ContextSizes = { heads: 12, headDim: 64 };
-
 /** Name of the contestant that tables are set against. */
 export const kvName = 'kv';
 

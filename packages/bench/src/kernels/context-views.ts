@@ -93,7 +93,7 @@ export function makeTable(
 }
 
 /** Rotates pairs (c, c + C/2) of a key by its position's angles, in place. */
-export function rotate(key: Float64Array, position: number): void {
+function rotate(key: Float64Array, position: number): void {
   const half = key.length / 2;
   for (let pair = 0; pair < half; pair += 1) {
     const angle = position * ropeTheta ** (-pair / half);
