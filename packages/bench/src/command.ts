@@ -14,10 +14,12 @@ import {
   parseLength,
   parseLengths,
   parseShape,
+  parseThreads,
   parseVariants,
   parseWeightDtype,
   variantNames,
 } from './flags.ts';
+import { benchKernels, refuseOtherFlags } from './kernels/kernel-command.ts';
 import { checkOutputs, type OutputFiles, standardOutput, writeOutputs, writePartial } from './outputs.ts';
 import { progressDisplay } from './progress-display.ts';
 import { parseResult } from './report/parse-result.ts';
@@ -40,6 +42,8 @@ interface BenchOptions extends OutputFiles {
   readonly memory?: number;
   readonly from?: string;
   readonly json?: boolean;
+  readonly kernels?: boolean;
+  readonly threads?: readonly number[];
 }
 
 /** The command; the caller adds it to a program or parses arguments with it. */
@@ -54,7 +58,7 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--weight-dtype <dtype>', 'f32, f16 or i8, the baseline’s weights too', parseWeightDtype, 'f32')
     .option('--window <w>', 'initial-state window of the InAttention model', parseCount, 3)
     .option('--self-up-to <tokens>', 'run the baseline to this length, extrapolate beyond (default: 4Ki)', parseLength)
-    .option('--rounds <n>', 'rounds per length at most (default: 3)', parseCount)
+    .option('--rounds <n>', 'rounds per length at most (default: 3; of kernels: 15)', parseCount)
     .option('--round-time <ms>', 'begin a further round only while a length took less (default: by shape)', parseCount)
     .option('--memory <bytes>', 'bytes the CPU backend may hold', parseCount)
     .option('--out <file>', 'also write the result as JSON, after every measurement')
@@ -62,6 +66,12 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--markdown <file>', 'also write the tables as Markdown')
     .option('--from <file>', 'run nothing: report the result that an earlier --out wrote')
     .option('--json', 'print the result as JSON instead of tables')
+    .option('--kernels', 'measure kernels instead, beside other libraries; takes --threads, --rounds, --out and --json')
+    .option(
+      '--threads <list>',
+      'numbers of threads to measure kernels with, comma-separated (default: 1)',
+      parseThreads,
+    )
     .addHelpText(
       'after',
       `
@@ -73,9 +83,13 @@ Examples:
   inattention bench
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
   inattention bench --shape gpt2-124m --context-dtype f16 --lengths 1Ki,64Ki --variants self,tables,kv
-  inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md`,
+  inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md
+  inattention bench --kernels --threads 1,2 --out kernels.json`,
     )
-    .action((options: BenchOptions) => runBench(options, output));
+    .action((options: BenchOptions, command: Command) => {
+      refuseOtherFlags(command, options.kernels === true);
+      return options.kernels === true ? benchKernels(options, output) : runBench(options, output);
+    });
 }
 
 async function runBench(options: BenchOptions, output: BenchOutput): Promise<void> {

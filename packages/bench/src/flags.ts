@@ -58,3 +58,7 @@ export function parseCount(text: string): number {
   if (!Number.isSafeInteger(value) || value < 1) throw new BadFlag('It is a whole number from 1 up.');
   return value;
 }
+
+export function parseThreads(text: string): number[] {
+  return text.split(',').map(parseCount);
+}

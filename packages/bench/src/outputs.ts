@@ -47,7 +47,7 @@ function resultJson(result: SweepResult): string {
 }
 
 /** A reader of the file sees the old text or the new one, also when the program is killed meanwhile. */
-function writeWhole(file: string, text: string): void {
+export function writeWhole(file: string, text: string): void {
   const unfinished = `${file}.unfinished`;
   writeFileSync(unfinished, text);
   renameSync(unfinished, file);

@@ -11,6 +11,8 @@ export interface Contestant {
   readonly note?: string;
   /** Ratios are made with the best contestant of a family: one peer's ways of being fed. Default: the name. */
   readonly family?: string;
+  /** False for one of ours that does less than peers have to, and is measured for its share of the limit. */
+  readonly compared?: false;
   /** One call, from inputs in place to the result where its callers find it. */
   run(): void | Promise<void>;
   /** The result of the last call, flat; null for limits, whose numbers mean nothing. */

@@ -26,7 +26,7 @@ export interface KernelFigure {
   readonly shareOfLimit: number | null;
   /** Processor time of the whole program over time, in the rounds: how many threads were at work. */
   readonly cpuPerWall: number;
-  /** False for a figure of several threads that did not have as many processors (cpuPerWall < 0.9 × threads). */
+  /** False when the threads did not have as many processors (cpuPerWall < 0.9 × threads). */
   readonly counts: boolean;
   /** Largest difference from the float64 loop, over the largest of its numbers; null for limits. */
   readonly error: number | null;

@@ -20,7 +20,7 @@ export interface MeasureOptions {
 }
 
 /** Share of a processor that every thread must have had. */
-export const busyShare = 0.9;
+const busyShare = 0.9;
 
 const pauseMs = 4;
 
@@ -100,7 +100,7 @@ function figureOf(
     unit,
     shareOfLimit: limited ? rate / ((limit.contestant.work * 1000) / median(limit.times)) : null,
     cpuPerWall,
-    counts: threads === 1 || cpuPerWall >= busyShare * threads,
+    counts: cpuPerWall >= busyShare * threads,
     error,
     ...(note !== undefined && { note }),
   };

@@ -16,6 +16,12 @@ export async function loadOnnxruntime(threads: number): Promise<Peer> {
   runtime.env.logLevel = 'error';
   return {
     name: onnxruntimeName,
+    version: runtime.env.versions.web ?? runtime.env.versions.common,
+    notes: {
+      input: 'inputs are copied in by every run',
+      constant: 'constant of the graph',
+      fed: 'inputs copied in by every run',
+    },
     async matmul({ rows, inner, columns }, a, b, constant) {
       const weights = { name: 'b', shape: [inner, columns], data: b };
       const graph: OnnxGraph = {

@@ -3,7 +3,6 @@
  * the benches run without it and say how to install it.
  */
 
-import { createRequire } from 'node:module';
 import type { KernelPeer } from './kernel-result.ts';
 
 export interface MatmulSizes {
@@ -28,7 +27,10 @@ export interface PeerKernel {
 
 export interface Peer {
   readonly name: string;
-  /** a [rows, inner] · b [inner, columns]; a is fed in every call, b too unless `constant`. */
+  readonly version: string;
+  /** What a matrix that is an input, a constant, and an input made anew in every call are in this library. */
+  readonly notes: { readonly input: string; readonly constant: string; readonly fed: string };
+  /** a [rows, inner] · b [inner, columns]; a is an input, b too unless `constant`. */
   matmul(sizes: MatmulSizes, a: Float32Array, b: Float32Array, constant: boolean): Promise<PeerKernel>;
   /**
    * One query [H, 1, C], already over √C and fed in every call, over keys, stored transposed [H, C, N], and values [H, N, C]:
@@ -41,8 +43,6 @@ export interface Peer {
   ): Promise<PeerKernel>;
 }
 
-const require = createRequire(import.meta.url);
-
 /** Loads a peer made of packages; facts instead of it when one is missing. */
 export async function loadPeer(
   name: string,
@@ -50,8 +50,8 @@ export async function loadPeer(
   load: () => Promise<Peer>,
 ): Promise<{ readonly facts: KernelPeer; readonly peer: Peer | null }> {
   try {
-    const [version] = packages.map((needed) => (require(`${needed}/package.json`) as { version: string }).version);
-    return { facts: { name, version: version ?? null }, peer: await load() };
+    const peer = await load();
+    return { facts: { name, version: peer.version }, peer };
   } catch (error) {
     if (!isMissing(error)) throw error;
     const missing = `${name} is not installed; to measure it: npm install --no-save ${packages.join(' ')}`;

@@ -14,15 +14,21 @@ export const tfjsPackages: readonly string[] = ['@tensorflow/tfjs-backend-wasm',
 /** Loads it. Rejects as `import` does when it is not installed. */
 export async function loadTfjs(): Promise<Peer> {
   const tfjs = await import('@tensorflow/tfjs-core');
-  await import('@tensorflow/tfjs-backend-wasm');
+  const { version_wasm: version } = await import('@tensorflow/tfjs-backend-wasm');
   await tfjs.setBackend('wasm');
   await tfjs.ready();
   return {
     name: tfjsName,
-    async matmul({ rows, inner, columns }, a, b, constant) {
+    version,
+    notes: {
+      input: 'inputs lie in its memory already',
+      constant: 'has no constants: a tensor kept between calls',
+      fed: 'tensors made in every call',
+    },
+    async matmul({ rows, inner, columns }, a, b) {
       const left = () => tfjs.tensor2d(a, [rows, inner]);
       const right = () => tfjs.tensor2d(b, [inner, columns]);
-      return createKernel(tfjs, [left, right], constant ? [false, true] : [true, true], ([x, y]) =>
+      return createKernel(tfjs, [left, right], [true, true], ([x, y]) =>
         tfjs.matMul(x as Tfjs.Tensor2D, y as Tfjs.Tensor2D),
       );
     },
