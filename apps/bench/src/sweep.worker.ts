@@ -8,6 +8,7 @@ import {
   smallShape,
   sweepDefaults,
   tokenise,
+  warmUpDocumentTokens,
 } from '@inattention/bench';
 import { selectBackend } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
@@ -24,7 +25,7 @@ const api = {
     const tokens = Math.max(...lengths) + decodedTokens;
     const [novel, addresses] = await Promise.all([readNovel(), readAddresses()]);
     const text = await tokenise(novel, tokens, smallShape.vocabSize);
-    const warmUpText = await tokenise(addresses, tokens, smallShape.vocabSize);
+    const warmUpText = await tokenise(addresses, warmUpDocumentTokens, smallShape.vocabSize);
     const { backend } = await selectBackend([{ name: 'cpu', create: () => createCpuBackend() }], { signal });
     try {
       const environment = { browser: navigator.userAgent, cores: navigator.hardwareConcurrency };

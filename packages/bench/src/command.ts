@@ -25,7 +25,7 @@ import { progressDisplay } from './progress-display.ts';
 import { parseResult } from './report/parse-result.ts';
 import type { SweepResult, Variant } from './result.ts';
 import { type Shape, smallShape, sweepDefaults, sweepShapes } from './shapes.ts';
-import { decodedTokens, runSweep } from './sweep/sweep.ts';
+import { decodedTokens, runSweep, warmUpDocumentTokens } from './sweep/sweep.ts';
 import { readMobyDick, readStateOfTheUnion } from './texts.ts';
 import { tokenise } from './tokenise.ts';
 
@@ -124,7 +124,7 @@ async function sweep(
   const longest = Math.max(...lengths) + decodedTokens;
   output.error('Reading and tokenising text …\n');
   const text = await tokenise(await readMobyDick(), longest, shape.vocabSize);
-  const warmUpText = await tokenise(await readStateOfTheUnion(), longest, shape.vocabSize);
+  const warmUpText = await tokenise(await readStateOfTheUnion(), warmUpDocumentTokens, shape.vocabSize);
   const memory = options.memory === undefined ? {} : { maxBytes: options.memory };
   const candidates: BackendCandidate[] = [{ name: 'cpu', create: () => createCpuBackend(memory) }];
   const { backend, reason } = await selectBackend(candidates, {

@@ -38,5 +38,12 @@ export {
   sweepDefaults,
   sweepShapes,
 } from './shapes.ts';
-export { decodedTokens, runSweep, type SweepDocument, type SweepOptions, type SweepProgress } from './sweep/sweep.ts';
+export {
+  decodedTokens,
+  runSweep,
+  type SweepDocument,
+  type SweepOptions,
+  type SweepProgress,
+  warmUpDocumentTokens,
+} from './sweep/sweep.ts';
 export { type Text, tokenise } from './tokenise.ts';

@@ -114,6 +114,8 @@ export interface SweepResult {
   readonly selfUpTo: number;
   readonly text: SweepText;
   readonly warmUpText: SweepText;
+  /** Tokens of it that warm tables have served. */
+  readonly warmUpTokens: number;
   readonly texts: readonly TextRow[];
   /** Rate of a 512³ matrix product in this run, to judge the baseline's efficiency by; null when nothing was run. */
   readonly gemmFlopsPerSecond: number | null;

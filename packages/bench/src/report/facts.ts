@@ -19,7 +19,7 @@ const environmentNames: Readonly<Record<string, string>> = {
 
 /** What was run, name by name. */
 export function runFacts(result: SweepResult): Fact[] {
-  const { parameters, weightBytes, text, warmUpText, environment } = result;
+  const { parameters, weightBytes, text, warmUpText, warmUpTokens, environment } = result;
   const difference = (100 * (parameters.inattention / parameters.self - 1)).toFixed(1);
   const count = (value: number) => value.toLocaleString('en-US');
   return [
@@ -41,7 +41,10 @@ export function runFacts(result: SweepResult): Fact[] {
       value: result.budgetBytes === null ? 'not known to the backend' : `${formatBytes(result.budgetBytes)} at most`,
     },
     { name: 'Text', value: `${text.title} (${text.source}; ${text.licence}), ${text.tokenizer}` },
-    { name: 'Warm tables have served', value: `${warmUpText.title} (${warmUpText.source}; ${warmUpText.licence})` },
+    {
+      name: 'Warm tables have served',
+      value: `${formatTokens(warmUpTokens)} tokens of ${warmUpText.title} (${warmUpText.source}; ${warmUpText.licence})`,
+    },
     ...Object.entries(environment).map(([name, value]) => ({
       name: Object.hasOwn(environmentNames, name) ? (environmentNames[name] as string) : name,
       value: name === 'memoryBytes' ? formatBytes(Number(value)) : String(value),

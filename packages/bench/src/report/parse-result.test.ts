@@ -74,6 +74,7 @@ const results = fc.record({
   selfUpTo: count,
   text,
   warmUpText: text,
+  warmUpTokens: count,
   texts: fc.array(fc.record({ tokens: count, distinct: count, unseenAfterWarmUp: amount })),
   gemmFlopsPerSecond: fc.option(amount),
   selfPrefill: fc.array(fc.record({ tokens: count, flopsPerSecond: amount })),

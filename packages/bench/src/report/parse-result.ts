@@ -71,6 +71,7 @@ const schema: v.GenericSchema<unknown, SweepResult> = v.object({
   selfUpTo: count,
   text,
   warmUpText: text,
+  warmUpTokens: count,
   texts: v.array(v.object({ tokens: count, distinct: count, unseenAfterWarmUp: amount })),
   gemmFlopsPerSecond: v.nullable(amount),
   selfPrefill: v.array(v.object({ tokens: count, flopsPerSecond: amount })),

@@ -57,7 +57,7 @@ export function timeTable(result: SweepResult): ReportTable {
   return {
     title: 'Time',
     notes: [
-      'First token: from ids in hand to the first logits, weights loaded. Cold: empty table. Warm: the table has served another document of the same length.',
+      'First token: from ids in hand to the first logits, weights loaded. Cold: empty table. Warm: the table has served another document.',
       '“against self”: the baseline’s time over this one, same run. “arithmetic”: the baseline’s multiply-adds to the first token over this row’s, for this text: what the cold ratio would be at equal rates.',
       'Warm is also given in decode steps at that length. Decode: median per token.',
     ],

@@ -55,6 +55,7 @@ const result: SweepResult = {
   selfUpTo: 1024,
   text: { title: hostile, source: 's', licence: 'l', tokenizer: 't' },
   warmUpText: { title: 'other', source: 's', licence: 'l', tokenizer: 't' },
+  warmUpTokens: 131_072,
   texts: [
     { tokens: 1024, distinct: 500, unseenAfterWarmUp: 0.8 },
     { tokens: 65_536, distinct: 6000, unseenAfterWarmUp: 0.4 },

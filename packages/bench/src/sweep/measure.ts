@@ -61,7 +61,7 @@ export async function measure(model: Model, options: MeasureOptions): Promise<Me
   return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, decodeMs, logits };
 }
 
-/** The first token of the text when the table has served another document of the same length. */
+/** The first token of the text when the table has served another document. */
 async function measureWarm(
   model: Model,
   options: MeasureOptions,
@@ -70,7 +70,7 @@ async function measureWarm(
   model.contextModel.invalidate();
   try {
     using other = model.createSession({ context: 'tables', dtype });
-    await other.append(warmUp.subarray(0, length), runOptions(options, 'warming the table'));
+    await other.append(warmUp, runOptions(options, 'warming the table'));
     using session = model.createSession({ context: 'tables', dtype });
     const run = runOptions(options, 'first token, warm');
     const start = performance.now();

@@ -34,6 +34,7 @@ export interface SweepOptions {
   /** w of the InAttention model. The baseline is the plain transformer, w = 1. Default 3. */
   readonly window?: number;
   readonly text: SweepDocument;
+  /** What warm tables have served, whole. */
   readonly warmUpText: SweepDocument;
   /** The baseline is run up to this length, and extrapolated beyond. */
   readonly selfUpTo: number;
@@ -70,6 +71,9 @@ const allVariants: readonly Variant[] = ['self', ...contextModes];
 
 /** Tokens that a text needs beyond the longest length, for decoding. */
 export const decodedTokens: number = decodeSteps;
+
+/** Tokens of the document that warm tables are to have served. */
+export const warmUpDocumentTokens = 131_072;
 
 /** Runs the sweep. Throws AbortedError; a variant that does not fit becomes a row that says why. */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
@@ -209,6 +213,7 @@ class Sweep {
       selfUpTo: this.#options.selfUpTo,
       text: describeText(text),
       warmUpText: describeText(warmUpText),
+      warmUpTokens: warmUpText.ids.length,
       texts: this.#texts,
       gemmFlopsPerSecond: this.#gemmFlopsPerSecond,
       selfPrefill: rows.flatMap(({ variant, tokens, plan, outcome, timeToFirstToken: first }) =>
@@ -240,7 +245,7 @@ function workOf({ plan }: Cell): number {
 
 function textRow(text: Int32Array, warmUp: Int32Array, tokens: number): TextRow {
   const distinct = new Set(text.subarray(0, tokens));
-  const seen = new Set(warmUp.subarray(0, tokens));
+  const seen = new Set(warmUp);
   const unseen = [...distinct].filter((id) => !seen.has(id)).length;
   return { tokens, distinct: distinct.size, unseenAfterWarmUp: unseen / distinct.size };
 }
