@@ -5,6 +5,7 @@ import { type BackendCandidate, InvalidFileError, selectBackend } from '@inatten
 import type { WeightDType } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
 import { Command } from 'commander';
+import { benchSessions } from './batch/batch-command.ts';
 import type { BenchOutput } from './bench-output.ts';
 import { commandLine } from './command-line.ts';
 import { environment } from './environment.ts';
@@ -42,6 +43,8 @@ interface BenchOptions extends OutputFiles {
   readonly memory?: number;
   readonly from?: string;
   readonly json?: boolean;
+  readonly sessions?: number;
+  readonly tokens?: number;
   readonly kernels?: boolean;
   readonly threads?: readonly number[];
 }
@@ -66,6 +69,8 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--markdown <file>', 'also write the tables as Markdown')
     .option('--from <file>', 'run nothing: report the result that an earlier --out wrote')
     .option('--json', 'print the result as JSON instead of tables')
+    .option('--sessions <n>', 'measure this many sessions at once instead, by batch size', parseCount)
+    .option('--tokens <n>', 'ids of each of those sessions (default: 10000)', parseLength)
     .option('--kernels', 'measure kernels instead, beside other libraries; takes --threads, --rounds, --out and --json')
     .option(
       '--threads <list>',
@@ -84,11 +89,15 @@ Examples:
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
   inattention bench --shape gpt2-124m --context-dtype f16 --lengths 1Ki,64Ki --variants self,tables,kv
   inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md
-  inattention bench --kernels --threads 1,2 --out kernels.json`,
+  inattention bench --kernels --threads 1,2 --out kernels.json
+  inattention bench --sessions 1000 --tokens 10000`,
     )
     .action((options: BenchOptions, command: Command) => {
       refuseOtherFlags(command, options.kernels === true);
-      return options.kernels === true ? benchKernels(options, output) : runBench(options, output);
+      if (options.kernels === true) return benchKernels(options, output);
+      return options.sessions === undefined
+        ? runBench(options, output)
+        : benchSessions({ ...options, sessions: options.sessions }, output);
     });
 }
 

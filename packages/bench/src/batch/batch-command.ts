@@ -1,0 +1,80 @@
+/** `inattention bench --sessions`: many sessions at once from the command line. Node only. */
+
+import { InvalidArgumentError } from '@inattention/core';
+import type { ContextMode, WeightDType } from '@inattention/core/math';
+import { createCpuBackend } from '@inattention/cpu';
+import type { BenchOutput } from '../bench-output.ts';
+import { environment } from '../environment.ts';
+import type { Variant } from '../result.ts';
+import { type Shape, smallShape } from '../shapes.ts';
+import { readMobyDick } from '../texts.ts';
+import { tokenise } from '../tokenise.ts';
+import { batchReport } from './batch-report.ts';
+import { runBatch } from './run-batch.ts';
+
+export interface BatchCommandOptions {
+  readonly sessions: number;
+  readonly tokens?: number;
+  readonly variants?: readonly Variant[];
+  readonly shape?: Shape;
+  readonly contextDtype: 'f32' | 'f16';
+  readonly weightDtype: WeightDType;
+  readonly window: number;
+  readonly rounds?: number;
+  readonly memory?: number;
+  readonly json?: boolean;
+}
+
+const batches = [1, 2, 4, 8, 16, 32, 64];
+
+/** Ids between the beginnings of two stretches, and of the text to use, at most. */
+const [longestStride, longestText] = [256, 250_000];
+
+/** Measures one mode (the first of `variants`; default tables) and prints the result. */
+export async function benchSessions(options: BatchCommandOptions, output: BenchOutput): Promise<void> {
+  const { sessions, tokens = 10_000, shape = smallShape, variants: [mode = 'tables'] = [], rounds = 5 } = options;
+  const { contextDtype: dtype, weightDtype: weightDType, window, memory, json } = options;
+  if (mode === 'self') {
+    throw new InvalidArgumentError({ what: 'Sessions are measured in a mode of InAttention.', got: mode });
+  }
+  const stride = Math.max(1, Math.min(longestStride, Math.floor((longestText - tokens) / sessions)));
+  const sizes = batches.filter((batch) => batch <= sessions);
+  const ahead = (rounds + 1) * sizes.length; // ids each session decodes at most
+  output.error('Reading and tokenising text …\n');
+  const text = await tokenise(await readMobyDick(), tokens + (sessions - 1) * stride + ahead, shape.vocabSize);
+  const backend = await createCpuBackend(memory === undefined ? {} : { maxBytes: memory });
+  const begin = performance.now();
+  try {
+    const result = await runBatch({
+      ...{ backend, shape, mode, dtype, weightDType, window, sessions, tokens, stride, text, rounds },
+      batches: sizes,
+      environment: environment(),
+      command: commandLine({ shape, mode, dtype, weightDType, window, sessions, tokens, rounds, memory }),
+      signal: output.signal,
+      onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
+    });
+    output.out(json === true ? `${JSON.stringify(result, null, 2)}\n` : batchReport(result));
+  } finally {
+    backend.dispose();
+  }
+}
+
+/** The command that repeats the bench, every setting spelled out. */
+function commandLine(settings: {
+  readonly shape: Shape;
+  readonly mode: ContextMode;
+  readonly dtype: string;
+  readonly weightDType: string;
+  readonly window: number;
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly rounds: number;
+  readonly memory: number | undefined;
+}): string {
+  const { shape, mode, dtype, weightDType, window, sessions, tokens, rounds, memory } = settings;
+  return [
+    `inattention bench --sessions ${sessions} --tokens ${tokens} --shape ${shape.name} --variants ${mode}`,
+    `--context-dtype ${dtype} --weight-dtype ${weightDType} --window ${window} --rounds ${rounds}`,
+    ...(memory === undefined ? [] : [`--memory ${memory}`]),
+  ].join(' ');
+}
