@@ -122,15 +122,41 @@ export function attendView(model: ContextModel, queries: Tensor, positions: Inde
   return operations.scope(() => operations.attend(queries, positions, view, attendOptions(model)).out);
 }
 
-/** Attention over blocks whose view `makeView` computes; the parts merge exactly. */
+/** A part of a context, as attention reads it once it is computed. */
+export interface ContextBlock {
+  readonly start: number;
+  readonly count: number;
+  /** Entries of the view before the block's own, not to be attended to. */
+  readonly lead: number;
+  /** Computes the view, in the caller's scope. */
+  makeView(): ContextView;
+}
+
+/** The blocks of positions [0, length), in order. */
+export type BlockList = (length: number) => Iterable<ContextBlock>;
+
+/** Blocks of keys and values of [from, to) that do not cross pages, whose view `makeView` computes. */
+export function pageBlocks(
+  from: number,
+  to: number,
+  makeView: (start: number, count: number) => ContextView,
+): ContextBlock[] {
+  const blocks: ContextBlock[] = [];
+  eachBlock(from, to, (start, count) => {
+    blocks.push({ start, count, lead: 0, makeView: () => makeView(start, count) });
+  });
+  return blocks;
+}
+
+/** Attention over the blocks of a context; the parts merge exactly. */
 export function attendBlocks(
   model: ContextModel,
   queries: Tensor,
   positions: IndexTensor,
   length: number,
-  makeView: (start: number, count: number) => ContextView,
+  blocks: BlockList,
 ): Tensor {
-  return model.operations.scope(() => attendBlocksState(model, queries, positions, length, makeView).out);
+  return model.operations.scope(() => attendBlocksState(model, queries, positions, length, blocks).out);
 }
 
 function attendBlocksState(
@@ -138,18 +164,18 @@ function attendBlocksState(
   queries: Tensor,
   positions: IndexTensor,
   length: number,
-  makeView: (start: number, count: number) => ContextView,
+  blocks: BlockList,
 ): AttentionState {
   const { operations } = model;
-  const visible = visibleLength(positions, length);
-  let into: AttentionState | undefined;
-  eachBlock(0, visible, (start, count) => {
-    into = operations.scope(() => {
-      const view = makeView(start, count);
-      return operations.attend(queries, positions, view, { ...attendOptions(model), ...(into && { into }) });
+  let state: AttentionState | undefined;
+  for (const { lead, makeView } of blocks(visibleLength(positions, length))) {
+    const into = state;
+    state = operations.scope(() => {
+      const options = { ...attendOptions(model), from: lead, ...(into && { into }) };
+      return operations.attend(queries, positions, makeView(), options);
     });
-  });
-  return into as AttentionState;
+  }
+  return state as AttentionState;
 }
 
 /** The attention weights of one query over a whole view: [H, N]. */
@@ -167,26 +193,25 @@ export function weightsOverView(
   });
 }
 
-/** The attention weights of one query over blocks whose view `makeView` computes: [H, N]. */
+/** The attention weights of one query over the blocks of a context: [H, N]. */
 export function weightsOverBlocks(
   model: ContextModel,
   queries: Tensor,
   position: IndexTensor,
   length: number,
-  makeView: (start: number, count: number) => ContextView,
+  blocks: BlockList,
 ): Tensor {
   const { operations, config } = model;
   const heads = config.numAttentionHeads;
   return operations.scope(() => {
-    const state = attendBlocksState(model, queries, position, length, makeView);
+    const state = attendBlocksState(model, queries, position, length, blocks);
     const logSumExp = operations.logSumExp(state);
     const weights = operations.zeros([heads, length]);
-    eachBlock(0, length, (start, count) => {
+    for (const { start, count, lead, makeView } of blocks(length)) {
       operations.scope(() => {
-        const view = makeView(start, count);
-        const part = operations.attendWeights(queries, position, view, { ...attendOptions(model), logSumExp }); // [H, count]
+        const options = { ...attendOptions(model), from: lead, logSumExp };
         operations.backend.primitives.copyBlock({
-          input: part,
+          input: operations.attendWeights(queries, position, makeView(), options), // [H, count]
           inputOffset: 0,
           inputStride: count,
           out: weights,
@@ -196,7 +221,7 @@ export function weightsOverBlocks(
           length: count,
         });
       });
-    });
+    }
     return weights;
   });
 }

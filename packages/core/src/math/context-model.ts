@@ -23,7 +23,13 @@ export class ContextModel implements ContextSource {
   readonly angles: OwnedRopeAngles | null;
   /** [H], or null unless positions are ALiBi. */
   readonly slopes: Tensor | null;
-  readonly work: WorkCount = { tableRows: 0, projectedPositions: 0, initialStates: 0, movedBytes: 0 };
+  readonly work: WorkCount = {
+    tableRows: 0,
+    blockRows: 0,
+    projectedPositions: 0,
+    initialStates: 0,
+    movedBytes: 0,
+  };
   readonly #tables = new Map<ContextDType, ContextTable>();
   readonly #tableBudget: number;
   #version = 0;

@@ -28,6 +28,8 @@ export interface ContextWeights<V> extends EmbeddingWeights<V> {
 export interface WorkCount {
   /** Rows projected into tables: one per (layer, offset, id). */
   tableRows: number;
+  /** Rows projected for one block of positions and dropped: one per (block, layer, offset, id). */
+  blockRows: number;
   /** Positions projected to keys and values, per layer. */
   projectedPositions: number;
   /** Positions whose initial state was computed. */

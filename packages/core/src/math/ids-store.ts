@@ -1,15 +1,25 @@
 /**
- * Context mode `ids`: nothing but ids. States, keys and values come block by block while attending, so memory is the
- * least and work per step the most.
+ * Context mode `ids`: nothing but ids. Keys and values come block by block while attending, from the states of its
+ * positions or from the rows of its distinct ids, whichever is less work. Memory is the least and work per step the most.
  */
 
 import type { ContextView } from '../backend/context-view.ts';
 import { denseContext } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { attendBlocks, blockContextStates, blockKeysAndValues, weightsOverBlocks } from './context-blocks.ts';
+import {
+  attendBlocks,
+  type BlockList,
+  blockContextStates,
+  blockKeysAndValues,
+  type ContextBlock,
+  pageBlocks,
+  weightsOverBlocks,
+} from './context-blocks.ts';
+import { distinctIdsFlops, positionsFlops } from './context-cost.ts';
 import type { ContextModel } from './context-model.ts';
 import type { ContextChange, ContextStore } from './context-store.ts';
+import { distinctBlockLength, distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import type { PagedArray } from './paged-array.ts';
@@ -38,11 +48,11 @@ export class IdsStore implements ContextStore {
   }
 
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
-    return attendBlocks(this.#model, queries, positions, this.#index.length, this.#blockView(layer));
+    return attendBlocks(this.#model, queries, positions, this.#index.length, this.#blocks(layer));
   }
 
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
-    return weightsOverBlocks(this.#model, queries, position, this.#index.length, this.#blockView(layer));
+    return weightsOverBlocks(this.#model, queries, position, this.#index.length, this.#blocks(layer));
   }
 
   fork(ids: IntegerList): IdsStore {
@@ -53,11 +63,28 @@ export class IdsStore implements ContextStore {
     this.#index.dispose();
   }
 
-  #blockView(layer: number): (start: number, count: number) => ContextView {
-    return (start, count) => {
-      const states = blockContextStates(this.#model, this.#ids, start, count, this.#index);
-      const { keys, values } = blockKeysAndValues(this.#model, layer, states, start);
-      return denseContext(keys, values, start);
-    };
+  #blocks(layer: number): BlockList {
+    return (length) => this.#blocksOf(layer, length);
+  }
+
+  *#blocksOf(layer: number, length: number): Iterable<ContextBlock> {
+    const { config } = this.#model;
+    const window = config.initialStateWindow;
+    for (let start = 0; start < length; start += distinctBlockLength) {
+      const count = Math.min(distinctBlockLength, length - start);
+      const distinct = distinctIdsOf(this.#ids, start, count, window);
+      if (distinctIdsFlops(config, count, distinct.ids.length) < positionsFlops(config, count)) {
+        const makeView = () => distinctBlockView(this.#model, layer, distinct, start);
+        yield { start, count, lead: leadOf(start, window), makeView };
+      } else {
+        yield* pageBlocks(start, start + count, (from, length) => this.#pageView(layer, from, length));
+      }
+    }
+  }
+
+  #pageView(layer: number, start: number, count: number): ContextView {
+    const states = blockContextStates(this.#model, this.#ids, start, count, this.#index);
+    const { keys, values } = blockKeysAndValues(this.#model, layer, states, start);
+    return denseContext(keys, values, start);
   }
 }

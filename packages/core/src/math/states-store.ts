@@ -11,9 +11,11 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { attendStates, statesView, weightsOverStates } from './absorbed-states.ts';
 import {
   attendBlocks,
+  type BlockList,
   blockContextStates,
   blockKeysAndValues,
   eachBlock,
+  pageBlocks,
   visibleLength,
   weightsOverBlocks,
 } from './context-blocks.ts';
@@ -78,14 +80,14 @@ export class StatesStore implements ContextStore {
     const { length } = this.#index;
     return this.#absorbs(queries, visibleLength(positions, length))
       ? attendStates(this.#model, layer, queries, positions, this.#statesView())
-      : attendBlocks(this.#model, queries, positions, length, this.#blockView(layer));
+      : attendBlocks(this.#model, queries, positions, length, this.#blocks(layer));
   }
 
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
     const { length } = this.#index;
     return this.#absorbs(queries, length)
       ? weightsOverStates(this.#model, layer, queries, position, this.#statesView())
-      : weightsOverBlocks(this.#model, queries, position, length, this.#blockView(layer));
+      : weightsOverBlocks(this.#model, queries, position, length, this.#blocks(layer));
   }
 
   fork(_ids: IntegerList): StatesStore {
@@ -118,14 +120,16 @@ export class StatesStore implements ContextStore {
     return statesView(this.#model, this.#pool.paged, this.#index);
   }
 
-  #blockView(layer: number): (start: number, count: number) => ContextView {
+  /** Keys and values projected page by page. */
+  #blocks(layer: number): BlockList {
     const { operations } = this.#model;
-    return (start, count) => {
-      const page = this.#index.pages[start / contextPageLength] as Tensor;
-      using slots = page.slice(0, count);
-      const states = operations.gatherRows(this.#pool.pages, this.#pool.rowsPerPage, slots); // [count, D]
-      const { keys, values } = blockKeysAndValues(this.#model, layer, states, start);
-      return denseContext(keys, values, start);
-    };
+    return (length) =>
+      pageBlocks(0, length, (start, count) => {
+        const page = this.#index.pages[start / contextPageLength] as Tensor;
+        using slots = page.slice(0, count);
+        const states = operations.gatherRows(this.#pool.pages, this.#pool.rowsPerPage, slots); // [count, D]
+        const { keys, values } = blockKeysAndValues(this.#model, layer, states, start);
+        return denseContext(keys, values, start);
+      });
   }
 }

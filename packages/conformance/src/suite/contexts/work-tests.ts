@@ -32,16 +32,23 @@ async function workOf({ contextModel: { work } }: Model, body: () => Promise<unk
   await body();
   return {
     tableRows: work.tableRows - before.tableRows,
+    blockRows: work.blockRows - before.blockRows,
     projectedPositions: work.projectedPositions - before.projectedPositions,
     initialStates: work.initialStates - before.initialStates,
     movedBytes: work.movedBytes - before.movedBytes,
   };
 }
 
-const nothing: WorkCount = { tableRows: 0, projectedPositions: 0, initialStates: 0, movedBytes: 0 };
+const nothing: WorkCount = {
+  tableRows: 0,
+  blockRows: 0,
+  projectedPositions: 0,
+  initialStates: 0,
+  movedBytes: 0,
+};
 
 function expectWork(got: WorkCount, expected: WorkCount, what: string): void {
-  for (const key of ['tableRows', 'projectedPositions', 'initialStates', 'movedBytes'] as const) {
+  for (const key of ['tableRows', 'blockRows', 'projectedPositions', 'initialStates', 'movedBytes'] as const) {
     expectSame(got[key], expected[key], `${key}, ${what}`);
   }
 }
@@ -78,6 +85,7 @@ function appendWork(config: ModelConfig, mode: ContextMode, ids: readonly number
   const rows = new Set(ids).size * config.initialStateWindow * layers;
   return {
     tableRows: mode === 'tables' ? rows : 0,
+    blockRows: 0,
     projectedPositions: mode === 'kv' ? ids.length * layers : 0,
     initialStates: mode === 'ids' ? 0 : ids.length,
     movedBytes: 0,

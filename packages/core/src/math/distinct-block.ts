@@ -1,0 +1,159 @@
+/**
+ * A block of positions by the rows of its distinct ids: k_i = (1/rms_i) Σ_{j<w} K_j[t_{i−j}] with K_j = W_K (g ⊙ M_j E)
+ * (DESIGN §3), v likewise, so U ids cost w · U projections where positions would cost one each. It is what a table keeps,
+ * made for one block and one layer and dropped: mode `ids` keeps nothing.
+ *
+ * Scratch, for B = `distinctBlockLength`, is at most that of U ≤ B + w − 1 ids: w terms of D numbers and w rows of keys
+ * and of values for each, 8 bytes a position, and twice D numbers for each of a page of positions.
+ */
+
+import type { ContextView } from '../backend/context-view.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ContextModel } from './context-model.ts';
+import { projectKeysAndValues } from './context-source.ts';
+import { type IdSequence, windowTerm } from './initial-state.ts';
+import { contextPageLength } from './page-sizes.ts';
+
+/** Positions per block, at most: bounds the scratch. */
+export const distinctBlockLength = 16 * contextPageLength;
+
+/** The ids of a block, each once, and where each position finds its own. */
+export interface DistinctIds {
+  /** U ids in the order of their first occurrence. */
+  readonly ids: Int32Array;
+  /** Place in `ids` of the w−1 positions before the block (−1 before the start) and of its own, [w−1 + count]. */
+  readonly slots: Int32Array;
+}
+
+/** The distinct ids of positions [start, start + count) and the `window` − 1 before them. */
+export function distinctIdsOf(sequence: IdSequence, start: number, count: number, window: number): DistinctIds {
+  const ahead = window - 1;
+  const slotOf = new Map<number, number>();
+  const slots = new Int32Array(ahead + count).fill(-1);
+  for (let place = Math.max(0, ahead - start); place < slots.length; place += 1) {
+    const id = sequence.at(start - ahead + place);
+    let slot = slotOf.get(id);
+    if (slot === undefined) {
+      slot = slotOf.size;
+      slotOf.set(id, slot);
+    }
+    slots[place] = slot;
+  }
+  return { ids: Int32Array.from(slotOf.keys()), slots };
+}
+
+/** Positions before a block that are entries of its view, since its keys and values are made of theirs too. */
+export function leadOf(start: number, window: number): number {
+  return Math.min(start, window - 1);
+}
+
+/** The block as one layer's attention reads it; entry 0 is position start − lead. Its tensors are the scope's. */
+export function distinctBlockView(
+  model: ContextModel,
+  layer: number,
+  { ids, slots }: DistinctIds,
+  start: number,
+): ContextView {
+  const { operations, config, work } = model;
+  const { initialStateWindow: window, numKeyValueHeads, headDim } = config;
+  const ahead = window - 1;
+  const count = slots.length - ahead;
+  const lead = leadOf(start, window);
+  const length = lead + count;
+  const index = operations.upload(slots, [slots.length], 'scratch');
+  work.blockRows += window * ids.length;
+  const { keys, values, scale } = operations.scope(() => {
+    const terms = termsOf(model, ids);
+    return { ...projectTerms(model, layer, terms), scale: scales(model, terms, index, count, lead) };
+  });
+  return {
+    length,
+    firstPosition: start - lead,
+    kvHeads: numKeyValueHeads,
+    headDim,
+    window,
+    rows: { pages: [{ keys, values }], rowsPerPage: window * ids.length },
+    pageLength: length,
+    index: [operations.slice(index, ahead - lead, length)],
+    scale: [scale],
+    positionRows: null,
+    rope: model.angles,
+  };
+}
+
+/** M_j E[ids] for each offset j, [U, D] each. */
+function termsOf({ operations, config, weights }: ContextModel, ids: Int32Array): Tensor[] {
+  return operations.scope(() => {
+    using distinct = operations.index(ids);
+    const embedded = operations.embed(weights.embedding, distinct);
+    return Array.from({ length: config.initialStateWindow }, (_, offset) =>
+      windowTerm(operations, weights, embedded, offset),
+    );
+  });
+}
+
+/** Keys (not rotated) and values of g ⊙ term: row u · w + j is that of id u at offset j, [U · w, G, C]. */
+function projectTerms(model: ContextModel, layer: number, terms: readonly Tensor[]): { keys: Tensor; values: Tensor } {
+  const { operations, config, weights } = model;
+  const parameters = weights.layers[layer] as (typeof weights.layers)[number];
+  const window = terms.length;
+  const distinct = terms[0]?.shape[0] as number;
+  const shape = [distinct * window, config.numKeyValueHeads, config.headDim];
+  const rowSize = config.numKeyValueHeads * config.headDim;
+  return operations.scope(() => {
+    const rows = { keys: operations.allocate(shape), values: operations.allocate(shape) };
+    terms.forEach((term, offset) => {
+      operations.scope(() => {
+        const inputs = operations.multiply(term, parameters.norm);
+        const projected = projectKeysAndValues(operations, parameters, inputs, config); // [U, G, C]
+        for (const part of ['keys', 'values'] as const) {
+          operations.backend.primitives.copyBlock({
+            input: projected[part],
+            inputOffset: 0,
+            inputStride: rowSize,
+            out: rows[part],
+            outOffset: offset * rowSize,
+            outStride: window * rowSize,
+            outer: distinct,
+            length: rowSize,
+          });
+        }
+      });
+    });
+    return rows;
+  });
+}
+
+/** 1/rms of the states Σ_j terms[j] of `count` positions after `lead` zeros, a page of positions at a time. */
+function scales(model: ContextModel, terms: readonly Tensor[], slots: Tensor, count: number, lead: number): Tensor {
+  const { operations, config } = model;
+  const { primitives } = operations.backend;
+  const { hiddenSize: width, rmsNormEps } = config;
+  const ahead = terms.length - 1;
+  return operations.scope(() => {
+    const out = operations.zeros([lead + count]);
+    for (let start = 0; start < count; start += contextPageLength) {
+      const length = Math.min(contextPageLength, count - start);
+      operations.scope(() => {
+        const states = operations.allocate([length, width]);
+        terms.forEach((term, offset) => {
+          primitives.gatherRows({
+            pages: [term],
+            rowsPerPage: term.shape[0] as number,
+            ids: operations.slice(slots, ahead + start - offset, length),
+            stride: 1,
+            offset: 0,
+            width,
+            accumulate: offset > 0,
+            out: states,
+          });
+        });
+        primitives.cast({
+          input: operations.inverseRms(states, rmsNormEps),
+          out: operations.slice(out, lead + start, length),
+        });
+      });
+    }
+    return out;
+  });
+}
