@@ -125,6 +125,22 @@ describe('the choice', () => {
     expect(plan({ ...config, positionEmbeddingType: 'none' }, { tokens: 1e9 }).chosen).not.toBeNull();
   });
 
+  it('counts what the ways to attend save: absorbed projections, and distinct ids', () => {
+    const flops = (changes: Partial<ModelConfig>, mode: string, distinct = 1000) =>
+      rowsOf({ ...config, ...changes }, { tokens: 20_000, distinct })[mode]?.decodeFlops as number;
+    expect(flops({ positionEmbeddingType: 'none' }, 'states')).toBeLessThan(flops({}, 'states') / 3);
+    const one = { initialStateWindow: 1 };
+    expect(flops(one, 'ids', 100)).toBeLessThan(flops(one, 'ids', 1000));
+    expect(flops(one, 'ids', 100)).toBeLessThan(flops(one, 'states', 100));
+    expect(flops(one, 'kv')).toBeLessThan(flops(one, 'ids', 100));
+  });
+
+  it('states scratch that does not depend on the length', () => {
+    const scratch = (tokens: number) => plan(config, { tokens }).rows.map((row) => row.scratchBytes);
+    expect(scratch(1_000_000)).toEqual(scratch(1000));
+    expect(Math.min(...scratch(1000))).toBeGreaterThan(0);
+  });
+
   it('counts work: no mode but `ids` is free of a first pass, and only self layers prefill', () => {
     const pure = { ...config, attentionTypes: ['inattention', 'inattention', 'inattention'] } as const;
     const rows = rowsOf(pure, { tokens: 2000, distinct: 800 });
@@ -138,6 +154,53 @@ describe('the choice', () => {
         (rows[mode]?.firstTokenFlops as number) - (rows[mode]?.decodeFlops as number);
       expect(prefill(hybrid)).toBeGreaterThan(prefill(rows));
     }
+  });
+});
+
+describe('work, by hand', () => {
+  const layer = 4 * 64 * 64 + 6 * 64 * 128;
+  const project = 4 * 32 * 64;
+  const head = 2 * 1000 * 64;
+  const mix = 2 * 2 * 64 * 64;
+  const attention = 4 * 64 * 2000; // of one query in one layer
+  const options = { tokens: 2000, distinct: 100 };
+
+  it('has keys and values of every self layer, in prefill and in each step', () => {
+    const attentionTypes = ['inattention', 'self', 'self'] as const;
+    const { kv } = rowsOf({ ...config, attentionTypes }, options);
+    const decode = 3 * (layer + attention + project) + head + mix;
+    const prefill = 2000 * (2 * layer + 2 * project + attention); // both layers below the last, half seen
+    expect(kv?.decodeFlops).toBe(decode);
+    expect(kv?.firstTokenFlops).toBe(decode + prefill + 2000 * (project + mix));
+  });
+
+  it('is that of the cheaper way in `states` and `ids`', () => {
+    const pure = { ...config, attentionTypes: ['inattention', 'inattention', 'inattention'] } as const;
+    const rest = (mode: string, changes: Partial<ModelConfig>, few = options) =>
+      ((rowsOf({ ...pure, ...changes }, few)[mode]?.decodeFlops as number) - 3 * layer - head) / 3;
+    expect(rest('states', {})).toBeCloseTo(2000 * project + attention + mix / 3, 3);
+    const absorbed = 4 * 4 * 64 * (2000 + 16);
+    expect(rest('states', { positionEmbeddingType: 'alibi' })).toBeCloseTo(absorbed + mix / 3, 3);
+    const summed = 2000 * (4 * 3 * 32 + 2 * 4 * 64);
+    expect(rest('ids', {})).toBe(attention + 100 * (3 * project + mix) + summed);
+    expect(rest('ids', {}, { tokens: 2000, distinct: 1000 })).toBe(attention + 2000 * (project + mix));
+    expect(rest('ids', { positionEmbeddingType: 'learned' })).toBe(attention + 2000 * (project + mix));
+  });
+
+  it('of `ids` grows with the blocks', () => {
+    const decode = (tokens: number) => rowsOf(config, { tokens, distinct: 100 }).ids?.decodeFlops as number;
+    const block = decode(8192) - decode(4096);
+    expect(decode(12_288) - decode(8192)).toBe(block);
+    expect(decode(12_289)).toBeGreaterThan(decode(12_288));
+  });
+
+  it('lets `auto` take `states` before `kv` fits', () => {
+    const alibi = { ...config, positionEmbeddingType: 'alibi', attentionTypes: ['inattention', 'inattention'] } as const;
+    const two = { ...alibi, numHiddenLayers: 2, numKeyValueHeads: 4 } as const; // 256 numbers a position in kv, 64 in states
+    const rows = rowsOf(two, { tokens: 2000 });
+    const budget = rows.states?.totalBytes as number;
+    expect(plan(two, { tokens: 2000, budget }).chosen).toBe('states');
+    expect(rows.states?.decodeFlops).toBeLessThan(rows.ids?.decodeFlops as number);
   });
 });
 

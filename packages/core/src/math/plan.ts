@@ -1,15 +1,25 @@
 /**
  * Predictions, to the byte, of what a context takes in each mode (DESIGN §4), and the choice among them. What is
- * predicted is what the ledger counts: whole pages, `weights` with rotary angles and slopes. Scratch of a step is not
- * part of it; it does not depend on the length of the context. Edits in `states` may leave pages partly used: then the
+ * predicted is what the ledger counts: whole pages, `weights` with rotary angles and slopes. Scratch of a step is
+ * bounded, whatever the length of the context, and stated apart. Edits in `states` may leave pages partly used: then the
  * context holds the pages its rows are in, which are more.
  */
 
 import { InvalidArgumentError } from '../errors/errors.ts';
 import { bytesPerElement } from '../tensor/dtype.ts';
-import type { ContextDType, ContextMode } from './context-mode.ts';
-import { contextModes } from './context-mode.ts';
+import {
+  absorbedStatesFlops,
+  attentionFlops,
+  distinctIdsFlops,
+  mixFlops,
+  positionsFlops,
+  projectedStatesFlops,
+  projectionFlops,
+} from './context-cost.ts';
+import { type ContextDType, type ContextMode, contextModes } from './context-mode.ts';
+import { attendScratchBytes } from './context-scratch.ts';
 import { inattentionLayers } from './context-source.ts';
+import { distinctBlockLength } from './distinct-block.ts';
 import type { ModelConfig } from './model-config.ts';
 import { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
 import { maxRopePositions } from './rope-angles.ts';
@@ -38,6 +48,11 @@ export interface ContextPlanRow {
   readonly weightBytes: number;
   /** Host bytes: the ids (and, in `states`, the rows that hold their states). */
   readonly hostBytes: number;
+  /**
+   * Device bytes that attention of one position takes for a while in a layer, at most, whatever the length of the context;
+   * not part of totalBytes. Fused operations take less of it.
+   */
+  readonly scratchBytes: number;
   /** weightBytes + contextBytes + tableBytes. */
   readonly totalBytes: number;
   /** Multiply-adds × 2 to the first logits, with an empty table. */
@@ -64,6 +79,9 @@ export interface ContextPlan {
   /** The mode `auto` takes: the least work among those that fit; null when none does. */
   readonly chosen: ContextMode | null;
 }
+
+/** Distinct ids of n tokens of text grow about as n^0.6 (Heaps' law; English in GPT-2's vocabulary: 0.57 to 0.72). */
+const growthOfDistinct = 0.6;
 
 /** Decode steps that `auto` weighs against the first token: a short answer. */
 const answerLength = 64;
@@ -148,6 +166,7 @@ function planRow(
     tableBytes: table,
     weightBytes: weights,
     hostBytes: mirrors * pageCount(tokens, contextPageLength) * contextPageLength * 4,
+    scratchBytes: attendScratchBytes(config, mode),
     totalBytes,
     ...work(config, mode, tokens, distinct),
     fits: reason === undefined,
@@ -177,22 +196,36 @@ function work(
   tokens: number,
   distinct: number,
 ): { firstTokenFlops: number; decodeFlops: number } {
-  const { hiddenSize: D, intermediateSize: F, vocabSize: V, headDim: C, initialStateWindow: w } = config;
-  const queries = config.numAttentionHeads * C;
-  const keys = config.numKeyValueHeads * C;
+  const { hiddenSize: D, intermediateSize: F, vocabSize: V, numHiddenLayers } = config;
+  const queries = config.numAttentionHeads * config.headDim;
   const layers = inattentionLayers(config).length;
-  const project = 4 * keys * D; // k and v of one state, one layer
-  const mix = 2 * (w - 1) * D * D; // window of one state
-  const layer = 4 * queries * D + 6 * D * F;
-  const lastSelf = config.attentionTypes.lastIndexOf('self');
-  const attention = 4 * queries * tokens * config.numHiddenLayers;
-  const prefill = lastSelf < 1 ? 0 : tokens * (lastSelf * layer + project + (lastSelf * 4 * queries * tokens) / 2);
-  const step = config.numHiddenLayers * layer + 2 * V * D + attention;
-  const perPosition = { kv: 0, tables: 4 * w * keys, states: project, ids: project + mix }[mode];
+  const selfLayers = numHiddenLayers - layers;
+  const project = projectionFlops(config);
+  const mix = mixFlops(config);
+  const layer = 4 * queries * D + 6 * D * F; // q, output and MLP of one position
+  const attention = attentionFlops(config, 1, tokens);
+  const lastSelf = selfLayers === 0 ? 0 : config.attentionTypes.lastIndexOf('self');
+  const prefill = tokens * (lastSelf * layer + selfLayers * project + (lastSelf * attention) / 2);
+  const step = numHiddenLayers * layer + 2 * V * D + selfLayers * (project + attention);
   const append = { kv: layers * project + mix, tables: mix, states: mix, ids: 0 }[mode];
-  const fill = mode === 'tables' ? distinct * (w * layers * project + mix) : 0;
-  const decodeFlops = step + layers * perPosition * tokens + append;
+  const fill = mode === 'tables' ? distinct * (config.initialStateWindow * layers * project + mix) : 0;
+  const decodeFlops = step + layers * contextFlops(config, mode, tokens, distinct) + append;
   return { firstTokenFlops: prefill + append * tokens + fill + decodeFlops, decodeFlops };
+}
+
+/** Attention of one query in one inattention layer, with what its keys and values take then. */
+function contextFlops(config: ModelConfig, mode: ContextMode, tokens: number, distinct: number): number {
+  const attention = attentionFlops(config, 1, tokens);
+  switch (mode) {
+    case 'kv':
+      return attention;
+    case 'tables':
+      return attention + 4 * config.initialStateWindow * config.numKeyValueHeads * config.headDim * tokens;
+    case 'states':
+      return Math.min(projectedStatesFlops(config, 1, tokens), absorbedStatesFlops(config, 1, tokens));
+    case 'ids':
+      return attention + idsFlops(config, tokens, distinct);
+  }
 }
 
 function checkCount(value: number, name: string, least: number, most: number): void {

@@ -1,0 +1,65 @@
+/**
+ * What attention of one layer takes for a while, at most: a function of the model and the number of queries, not of the
+ * length of the context (DESIGN §4). Counted for backends that have no fused operations; fused ones take less of what the
+ * ledger counts, and what they take besides is theirs to state.
+ */
+
+import { blockEntries, tileQueries } from '../operations/attend.ts';
+import type { ContextMode } from './context-mode.ts';
+import { distinctBlockLength } from './distinct-block.ts';
+import type { ModelConfig } from './model-config.ts';
+import { contextPageLength } from './page-sizes.ts';
+
+/** Device bytes beyond queries, context and result that attention of `queries` queries takes in one layer, at most. */
+export function attendScratchBytes(config: ModelConfig, mode: ContextMode, queries = 1): number {
+  const { numKeyValueHeads: groups, headDim } = config;
+  const overKeys = attentionNumbers(config, queries, groups, headDim);
+  switch (mode) {
+    case 'kv':
+    case 'tables':
+      return 4 * overKeys;
+    case 'states':
+      return 4 * Math.max(projectionNumbers(config) + overKeys, absorbedNumbers(config, queries));
+    case 'ids': {
+      const positions = stateNumbers(config) + projectionNumbers(config);
+      return 4 * (Math.max(positions, distinctNumbers(config)) + overKeys);
+    }
+  }
+}
+
+/** Composed attention: a block of keys and values of `groups` heads of `size`, and a tile of queries. */
+function attentionNumbers(config: ModelConfig, queries: number, groups: number, size: number): number {
+  const { numAttentionHeads: heads } = config;
+  const rows = Math.min(queries, tileQueries);
+  // Keys, values, and what rotating the keys makes of them: six copies in halves, cosines and sines.
+  const entries = blockEntries * (9 * groups * size + 6 * size + groups + 4 * config.initialStateWindow);
+  const scores = 6 * blockEntries * rows * (heads + 1);
+  // Queries, output, maximum and sum: the parts and what merging them makes.
+  return entries + scores + 10 * rows * heads * (size + 4) + 2 * queries * heads * (size + 4);
+}
+
+/** Initial states of a block: per offset e, P, their sum, M_j e and the state so far; then the norm. */
+function stateNumbers({ initialStateWindow: window, hiddenSize }: ModelConfig): number {
+  return contextPageLength * ((5 * window + 2) * hiddenSize + 2 * window);
+}
+
+/** States of a block and their product with g, keys, values, and what rotating makes of the keys. */
+function projectionNumbers({ hiddenSize, numKeyValueHeads, headDim }: ModelConfig): number {
+  return contextPageLength * (2 * hiddenSize + 9 * numKeyValueHeads * headDim + 6 * headDim + numKeyValueHeads);
+}
+
+/** A block by its distinct ids: terms, their product with g, rows, index and scale; states of a page, and their norm. */
+function distinctNumbers(config: ModelConfig): number {
+  const { vocabSize, initialStateWindow: window, hiddenSize, numKeyValueHeads, headDim } = config;
+  const positions = distinctBlockLength + window;
+  const ids = Math.min(vocabSize, positions);
+  const rows = ids * (window + 1) * (hiddenSize + 2 * numKeyValueHeads * headDim);
+  return rows + 3 * positions + ids + contextPageLength * (5 * hiddenSize + 1);
+}
+
+/** Attention to states themselves: queries and sums in D numbers per head, W_K unpacked if it is kept in blocks. */
+function absorbedNumbers(config: ModelConfig, queries: number): number {
+  const { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim } = config;
+  const absorbed = 5 * queries * numAttentionHeads * hiddenSize + numKeyValueHeads * headDim * hiddenSize;
+  return absorbed + attentionNumbers(config, queries, 1, hiddenSize);
+}
