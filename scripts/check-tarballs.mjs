@@ -3,7 +3,7 @@
 // then `tarballs/generate.mjs` runs in plain Node, and in Chromium from a Vite build of a page.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -11,8 +11,8 @@ import { build, preview } from 'vite';
 import { pack } from './pack.mjs';
 import { publishedPackages, readJson } from './workspace.mjs';
 
-/** One row per backend: its package, and its import as `createBackend`. */
-const backends = [{ name: 'cpu', create: 'createCpuBackend' }];
+/** One row per backend: its package, its import as `createBackend`, and whether it has threads in a worker. */
+const backends = [{ name: 'cpu', create: 'createCpuBackend', threads: true }];
 const shared = ['core', 'formats', 'model'];
 
 const browser = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
@@ -87,17 +87,24 @@ async function check(folder, backend, packed) {
     folder,
     [...shared, backend.name].map((name) => packed.get(name)),
   );
-  const inNode = run(process.execPath, ['node.mjs'], folder).trim();
-  console.log(`${backend.name}, Node: ${inNode}`);
+  const inNode = JSON.parse(run(process.execPath, ['node.mjs'], folder));
+  console.log(`${backend.name}, Node (${inNode.device}): ${inNode.text}`);
   await build({ ...project(folder), build: { target: 'es2023' } });
   const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
   for (const [title, headers] of [
     ['page', {}],
     ['isolated page', isolated],
   ]) {
-    const inPage = (await generateInPage(folder, headers)).trim();
-    if (inPage !== inNode) throw new Error(`the ${title} generated ${inPage}, Node generated ${inNode}`);
-    console.log(`${backend.name}, ${title}: the same`);
+    const results = JSON.parse(await generateInPage(folder, headers));
+    for (const [place, { text, device }] of Object.entries(results)) {
+      if (text !== inNode.text)
+        throw new Error(`the ${title}'s ${place} generated ${text}, Node generated ${inNode.text}`);
+      console.log(`${backend.name}, ${title}, ${place} (${device}): the same`);
+    }
+    const { device } = results.worker;
+    if (title === 'isolated page' && backend.threads && cpus().length > 1 && /\b1 thread\b/.test(device)) {
+      throw new Error(`threads could not be had in a worker of an isolated page: ${device}`);
+    }
   }
 }
 
@@ -107,9 +114,9 @@ async function main() {
   }
   const root = mkdtempSync(join(tmpdir(), 'inattention-tarballs-'));
   try {
-    const packed = new Map(
-      publishedPackages().map((row) => [basename(row.folder), { ...row, tarball: pack(row, root) }]),
-    );
+    const needed = new Set([...shared, ...backends.map(({ name }) => name)]);
+    const packages = publishedPackages().filter(({ folder }) => needed.has(basename(folder)));
+    const packed = new Map(packages.map((row) => [basename(row.folder), { ...row, tarball: pack(row, root) }]));
     for (const backend of backends) await check(join(root, backend.name), backend, packed);
   } finally {
     rmSync(root, { recursive: true, force: true });

@@ -22,9 +22,10 @@ const config = {
   eosTokenIds: [],
 };
 
-/** Ids generated after a prompt by a model with random weights, as text: the same on every run and every backend. */
+/** Ids generated after a prompt by a model with random weights, as text (the same everywhere), and what computed them. */
 export async function generateText() {
   const backend = await createBackend();
+  const { device } = backend.info;
   const model = createModel(config, backend, { seed: 7, tokenizer: createByteTokenizer() });
   const session = model.createSession({ context: 'tables' });
   await session.append('Call me Ishmael.');
@@ -33,5 +34,5 @@ export async function generateText() {
   model.dispose();
   backend.dispose();
   if (tokens.length !== 12) throw new Error(`12 tokens were asked for, ${tokens.length} came`);
-  return tokens.join(' ');
+  return { text: tokens.join(' '), device };
 }

@@ -1,4 +1,4 @@
 // The program that a user runs with Node.
 import { generateText } from './generate.mjs';
 
-console.log(await generateText());
+console.log(JSON.stringify(await generateText()));
