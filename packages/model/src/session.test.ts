@@ -66,4 +66,38 @@ describe('Session', () => {
     expect(backend.ledger.snapshot().liveTotal).toBe(0);
     backend.dispose();
   });
+
+  test('a refused append takes no rows from the table, not even those nobody uses', async () => {
+    const changes = { vocabSize: 600, positionEmbeddingType: 'learned', maxPositionEmbeddings: 4200 } as const;
+    const { backend, model } = await makeModel(changes);
+    const session = model.createSession({ context: 'tables' });
+    await session.append([1, 2, 3, 4, 5]);
+    await session.remove(0, 5);
+    const table = model.contextModel.table('f32');
+    expect(table.countSeen([1, 2, 3, 4, 5])).toBe(5);
+    // The first piece of 4,096 is taken, and taken back when the second one is refused.
+    await expect(session.append(new Int32Array(4201))).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect([session.length, table.countSeen([1, 2, 3, 4, 5]), table.countSeen([0])]).toEqual([0, 5, 0]);
+    model.dispose();
+    backend.dispose();
+  });
+
+  test('disposed of in the middle of its work, it leaves nothing behind', async () => {
+    const { backend, model } = await makeModel({ attentionTypes: ['inattention', 'self'] });
+    const before = backend.ledger.snapshot();
+    for (const context of ['kv', 'tables', 'states', 'ids'] as const) {
+      const session = model.createSession({ context });
+      await session.append(new Int32Array(600).fill(7));
+      const work = session.nextLogits({ onProgress: () => session.dispose() });
+      await expect(work).rejects.toMatchObject({ code: 'DISPOSED' });
+      const other = model.createSession({ context });
+      const append = other.append(new Int32Array(5000), { onProgress: () => other.dispose() });
+      await expect(append).rejects.toMatchObject({ code: 'DISPOSED' });
+      const { live, host } = backend.ledger.snapshot();
+      expect({ ...live, table: 0, host }).toEqual({ ...before.live, host: 0 });
+    }
+    model.dispose();
+    expect(backend.ledger.snapshot().liveTotal).toBe(0);
+    backend.dispose();
+  });
 });

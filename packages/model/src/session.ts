@@ -5,7 +5,6 @@
  */
 
 import {
-  AbortedError,
   BudgetExceededError,
   DisposedError,
   IndexTensor,
@@ -92,7 +91,7 @@ export class Session {
     return this.model.contextModel.tableBytes;
   }
 
-  /** Host bytes of the ids. */
+  /** Host bytes of the ids and, in `states`, of the rows that hold their states. */
   get hostBytes(): number {
     return this.#context.hostByteLength;
   }
@@ -288,6 +287,7 @@ export class Session {
     const before = this.length;
     await this.#admit(before + ids.length);
     const marks = this.model.contextModel.markTables();
+    let late = false;
     try {
       for (let done = 0; done < ids.length; ) {
         const piece = ids.subarray(done, done + appendPiece);
@@ -299,10 +299,11 @@ export class Session {
           throwIfAborted(signal, 'Appending');
         }
       }
+      late = true;
       await this.model.backend.sync();
     } catch (error) {
       if (this.length > before) this.#context.replace(before, this.length - before, new Int32Array(0));
-      this.model.contextModel.rollBackTables(marks, !(error instanceof AbortedError));
+      this.model.contextModel.rollBackTables(marks, late);
       throw error;
     }
   }
