@@ -8,6 +8,7 @@
 
 import { attentionSuite } from './attention/attention-suite.ts';
 import { contextSuite } from './contexts/context-suite.ts';
+import { ledgerSuite } from './contexts/ledger-suite.ts';
 import { errorSuite } from './errors/error-suite.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
 import { modelSuite } from './models/model-suite.ts';
@@ -24,6 +25,7 @@ export const conformanceGroups = {
   models: modelSuite,
   contexts: contextSuite,
   errors: errorSuite,
+  ledger: ledgerSuite,
 } as const satisfies Readonly<Record<string, (options: SuiteOptions) => Promise<void>>>;
 
 /** Registers every group. */

@@ -4,6 +4,7 @@ import { createHostBackend } from '@inattention/core/testing';
 import { describe, test, vi } from 'vitest';
 import { attentionSuite } from './attention/attention-suite.ts';
 import { conformanceGroup } from './conformance-group.ts';
+import { ledgerSuite } from './contexts/ledger-suite.ts';
 import { planTests } from './contexts/plan-tests.ts';
 import { workTests } from './contexts/work-tests.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
@@ -27,3 +28,4 @@ await conformanceGroup(options, 'contexts', (group) => {
   planTests(group);
   workTests(group);
 });
+await ledgerSuite(options, 800);
