@@ -3,7 +3,7 @@
  * product or one attention. Not a writer for models of other kinds.
  */
 
-export interface OnnxTensor {
+interface OnnxTensor {
   readonly name: string;
   readonly shape: readonly number[];
 }

@@ -5,7 +5,7 @@
 
 import type { KernelPeer } from './kernel-result.ts';
 
-export interface MatmulSizes {
+interface MatmulSizes {
   readonly rows: number;
   readonly inner: number;
   readonly columns: number;

@@ -79,7 +79,7 @@ export function benchOf(name: string, contestants: readonly Contestant[], comput
 }
 
 /** [rows, columns] as [columns, rows]. */
-export function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
+function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(matrix.length);
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
