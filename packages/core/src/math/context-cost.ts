@@ -4,6 +4,7 @@
  */
 
 import type { ModelConfig } from './model-config.ts';
+import { distinctBlockLength } from './page-sizes.ts';
 
 /** What of a configuration the counts depend on. */
 export type CostConfig = Pick<
@@ -60,4 +61,21 @@ export function distinctIdsFlops(config: CostConfig, count: number, distinct: nu
   const { initialStateWindow: window, numKeyValueHeads, headDim, hiddenSize } = config;
   const rows = distinct * (mixFlops(config) + window * projectionFlops(config));
   return rows + count * (4 * window * numKeyValueHeads * headDim + 2 * (window + 1) * hiddenSize);
+}
+
+/** Distinct ids of n tokens of text grow about as n^0.6 (Heaps' law; English in GPT-2's vocabulary: 0.57 to 0.72). */
+const growthOfDistinct = 0.6;
+
+/**
+ * Keys and values of `length` positions with `distinct` ids in all, block by block in the cheaper way. How many of the ids
+ * a block has is estimated from the growth of their number with the text, which is exact for one block.
+ */
+export function idsFlops(config: CostConfig, length: number, distinct: number): number {
+  const ofBlock = (count: number) => {
+    const ids = Math.min(count, distinct * (count / length) ** growthOfDistinct);
+    return Math.min(positionsFlops(config, count), distinctIdsFlops(config, count, ids));
+  };
+  const full = Math.floor(length / distinctBlockLength);
+  const rest = length % distinctBlockLength;
+  return (full > 0 ? full * ofBlock(distinctBlockLength) : 0) + (rest > 0 ? ofBlock(rest) : 0);
 }

@@ -6,9 +6,8 @@
 
 import { blockEntries, tileQueries } from '../operations/attend.ts';
 import type { ContextMode } from './context-mode.ts';
-import { distinctBlockLength } from './distinct-block.ts';
 import type { ModelConfig } from './model-config.ts';
-import { contextPageLength } from './page-sizes.ts';
+import { contextPageLength, distinctBlockLength } from './page-sizes.ts';
 
 /** Device bytes beyond queries, context and result that attention of `queries` queries takes in one layer, at most. */
 export function attendScratchBytes(config: ModelConfig, mode: ContextMode, queries = 1): number {

@@ -6,8 +6,9 @@ import { Context } from './context.ts';
 import { distinctIdsFlops, positionsFlops } from './context-cost.ts';
 import type { ContextMode } from './context-mode.ts';
 import type { ContextModel } from './context-model.ts';
-import { distinctBlockLength, distinctIdsOf } from './distinct-block.ts';
+import { distinctIdsOf } from './distinct-block.ts';
 import type { ModelConfig, PositionEmbeddingType } from './model-config.ts';
+import { distinctBlockLength } from './page-sizes.ts';
 
 const sizes: Partial<ModelConfig> = {
   hiddenSize: 16,

@@ -14,9 +14,6 @@ import { projectKeysAndValues } from './context-source.ts';
 import { type IdSequence, windowTerm } from './initial-state.ts';
 import { contextPageLength } from './page-sizes.ts';
 
-/** Positions per block, at most: bounds the scratch. */
-export const distinctBlockLength = 16 * contextPageLength;
-
 /** The ids of a block, each once, and where each position finds its own. */
 export interface DistinctIds {
   /** U ids in the order of their first occurrence. */

@@ -19,9 +19,10 @@ import {
 import { distinctIdsFlops, positionsFlops } from './context-cost.ts';
 import type { ContextModel } from './context-model.ts';
 import type { ContextChange, ContextStore } from './context-store.ts';
-import { distinctBlockLength, distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
+import { distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
+import { distinctBlockLength } from './page-sizes.ts';
 import type { PagedArray } from './paged-array.ts';
 
 export class IdsStore implements ContextStore {

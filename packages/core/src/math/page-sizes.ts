@@ -9,6 +9,9 @@ export const contextPageLength = 256;
 /** Slots (distinct ids, each w rows) per page of a table, and rows per page of position rows and state rows. */
 export const rowPageSlots = 256;
 
+/** Positions whose distinct ids mode `ids` projects at a time, at most: bounds its scratch. */
+export const distinctBlockLength = 16 * contextPageLength;
+
 /** Pages of `pageLength` that hold `count` entries. */
 export function pageCount(count: number, pageLength: number): number {
   return Math.ceil(count / pageLength);

@@ -10,16 +10,14 @@ import { bytesPerElement } from '../tensor/dtype.ts';
 import {
   absorbedStatesFlops,
   attentionFlops,
-  distinctIdsFlops,
+  idsFlops,
   mixFlops,
-  positionsFlops,
   projectedStatesFlops,
   projectionFlops,
 } from './context-cost.ts';
 import { type ContextDType, type ContextMode, contextModes } from './context-mode.ts';
 import { attendScratchBytes } from './context-scratch.ts';
 import { inattentionLayers } from './context-source.ts';
-import { distinctBlockLength } from './distinct-block.ts';
 import type { ModelConfig } from './model-config.ts';
 import { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
 import { maxRopePositions } from './rope-angles.ts';
@@ -79,9 +77,6 @@ export interface ContextPlan {
   /** The mode `auto` takes: the least work among those that fit; null when none does. */
   readonly chosen: ContextMode | null;
 }
-
-/** Distinct ids of n tokens of text grow about as n^0.6 (Heaps' law; English in GPT-2's vocabulary: 0.57 to 0.72). */
-const growthOfDistinct = 0.6;
 
 /** Decode steps that `auto` weighs against the first token: a short answer. */
 const answerLength = 64;
