@@ -44,11 +44,6 @@ export class BatchEntrance {
     return !this.#ended || this.#joining.size > 0 || this.#arrived.length > 0;
   }
 
-  /** Whether one may be about to come in. */
-  get awaited(): boolean {
-    return this.#asking || this.#joining.size > 0;
-  }
-
   /** Lets in as many requests as make `count` with those on their way. */
   admit(count: number): void {
     this.#room = count - this.#joining.size - this.#arrived.length;

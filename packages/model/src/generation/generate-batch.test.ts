@@ -189,6 +189,19 @@ describe('generateBatch', () => {
     backend.dispose();
   });
 
+  test('timers get their turn while a backend answers at once', async () => {
+    const { backend, model } = await makeModel();
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 0);
+    const run = async () => {
+      const requests = [{ prompt: 'Call me', maxTokens: 400 }];
+      for await (const _ of generateBatch(model, requests, { signal: controller.signal }));
+    };
+    await expect(run()).rejects.toMatchObject({ code: 'ABORTED' });
+    model.dispose();
+    backend.dispose();
+  });
+
   test('ends as a whole on its signal, on a failing source, and never waits for one that says nothing', async () => {
     const { backend, model } = await makeModel();
     const before = backend.ledger.snapshot().liveTotal;

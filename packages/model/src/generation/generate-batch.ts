@@ -40,7 +40,7 @@ export async function* generateBatch(
     while (true) {
       entrance.admit(maxBatch - members.size);
       if (members.size === 0) await entrance.change(signal);
-      else if (entrance.awaited) await yieldToEventLoop();
+      else await yieldToEventLoop();
       throwIfAborted(signal, 'Generation');
       const events: BatchEvent[] = [];
       for (const arrived of entrance.take()) {

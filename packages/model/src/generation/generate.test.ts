@@ -64,6 +64,19 @@ describe('generate', () => {
     backend.dispose();
   });
 
+  test('timers get their turn while a backend answers at once', async () => {
+    const { model } = await makeModel();
+    const session = model.createSession();
+    await session.append('Call me');
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 0);
+    const run = async () => {
+      for await (const _ of generate(session, { maxTokens: 400, signal: controller.signal }));
+    };
+    await expect(run()).rejects.toMatchObject({ code: 'ABORTED' });
+    model.dispose();
+  });
+
   test('refuses an empty context and bad counts before anything is done', async () => {
     await expect(collect({ maxTokens: 1 }, '')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     for (const options of [{ maxTokens: -1 }, { maxTokens: 1.5 }, { maxTokens: Number.NaN }, { temperature: -1 }]) {

@@ -2,6 +2,7 @@
 
 import { throwIfAborted } from '@inattention/core';
 import type { Session } from '../session.ts';
+import { yieldToEventLoop } from '../yield-to-event-loop.ts';
 import { Continuation, type GeneratedToken, type GenerateOptions } from './continuation.ts';
 
 /**
@@ -12,6 +13,7 @@ export async function* generate(session: Session, options: GenerateOptions = {})
   const { signal } = options;
   const continuation = new Continuation(session, options);
   while (!continuation.finished) {
+    await yieldToEventLoop();
     throwIfAborted(signal, 'Generation');
     const logits = await session.nextLogits({ signal });
     throwIfAborted(signal, 'Generation');
