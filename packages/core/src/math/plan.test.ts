@@ -183,7 +183,10 @@ describe('work, by hand', () => {
     expect(rest('states', { positionEmbeddingType: 'alibi' })).toBeCloseTo(absorbed + mix / 3, 3);
     const summed = 2000 * (4 * 3 * 32 + 2 * 4 * 64);
     expect(rest('ids', {})).toBe(attention + 100 * (3 * project + mix) + summed);
-    expect(rest('ids', { positionEmbeddingType: 'learned' })).toBe(attention + 2000 * (project + mix));
+    expect(rest('ids', {}, { tokens: 1000, distinct: 1000 })).toBe(attention / 2 + 1000 * (project + mix));
+    expect(rest('ids', { positionEmbeddingType: 'learned' })).toBeCloseTo(absorbed + 2000 * mix, 3);
+    const byTerms = 100 * mix + 2000 * 2 * 3 * 64;
+    expect(rest('ids', { positionEmbeddingType: 'none' })).toBeCloseTo(absorbed + byTerms, 3);
   });
 
   it('of `ids` grows with the blocks, of which each has fewer of the ids', () => {

@@ -22,6 +22,7 @@ export function workTests(group: Group): void {
         group.test(`${name}: ${mode}`, (trial) => checkWork(trial, config, mode));
       }
       group.test(`${name}: a second prompt`, (trial) => checkSecondPrompt(trial, config));
+      group.test(`${name}: a step over few distinct ids`, (trial) => checkStep(trial, config));
     }
   });
 }
@@ -145,4 +146,38 @@ async function checkSecondPrompt({ backend }: Trial, config: ModelConfig): Promi
   expectSame(work.tableRows, unseen.length * config.initialStateWindow * layers, 'table rows of a second prompt');
   expectSame(work.initialStates, prompt.length, 'states of a second prompt (one 1/rms each)');
   expectSame(work.projectedPositions, 0, 'projections of a second prompt');
+}
+
+/** A step of one query projects no positions, but rows of distinct ids, or nothing, where the mathematics allows it. */
+async function checkStep({ backend, expectClose }: Trial, config: ModelConfig): Promise<void> {
+  using model = smallModel(backend, config);
+  const { initialStateWindow: window, positionEmbeddingType } = config;
+  const layers = model.contextModel.inattentionLayers.length;
+  const distinct = 20;
+  const ids = randomIds(length, distinct, 13);
+  expectSame(new Set(ids).size, distinct, 'distinct ids');
+  const stepOf = async (mode: ContextMode) => {
+    using session = model.createSession({ context: mode });
+    await session.append(ids);
+    await session.nextLogits(); // fills self layers
+    let logits: readonly Float32Array[] = [];
+    const work = await workOf(model, async () => {
+      logits = await session.logitsAt([length - 1]);
+    });
+    return { work, logits: logits[0] as Float32Array };
+  };
+  const { logits: expected, work: none } = await stepOf('kv');
+  expectWork(none, nothing, 'a step in kv');
+  const all = { ...nothing, projectedPositions: length * layers };
+  const { work: ofIds, logits: fromIds } = await stepOf('ids');
+  const rows = distinct * window * layers;
+  if (positionEmbeddingType === 'rope') expectWork(ofIds, { ...nothing, blockRows: rows }, 'a step in ids');
+  // Learned positions have a row each: nothing is saved by distinct ids.
+  const projections = positionEmbeddingType === 'learned' ? length * layers : 0;
+  expectThat(ofIds.projectedPositions <= projections, `A step in ids projected ${ofIds.projectedPositions} positions.`);
+  expectThat(ofIds.blockRows <= rows, `A step in ids projected ${ofIds.blockRows} rows.`);
+  expectClose(fromIds, expected, { operation: 'logits', dtype: 'f32', what: 'a step in ids' });
+  const { work: ofStates, logits: fromStates } = await stepOf('states');
+  expectWork(ofStates, positionEmbeddingType === 'rope' ? all : nothing, 'a step in states');
+  expectClose(fromStates, expected, { operation: 'logits', dtype: 'f32', what: 'a step in states' });
 }
