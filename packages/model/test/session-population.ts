@@ -58,7 +58,7 @@ const longAppend = 4100;
 export const longestLearned = 6000;
 
 /** The memory of the CPU backend may exceed the peak of live bytes by this: growth by 1 MiB, holes, room taken ahead. */
-const reservedBeyondPeak = 4 << 20;
+const reservedBeyondPeak = 2 << 20;
 
 export class SessionPopulation {
   /** How often each kind of step came to each end. */
