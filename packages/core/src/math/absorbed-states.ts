@@ -55,8 +55,8 @@ export function weightsOverStates(
   return model.operations.scope(() => weightsOverView(model, absorbIntoQueries(model, layer, queries), position, view));
 }
 
-/** g ⊙ W_Kᵀ q with the rows of W_K of each head's group: [T, H, C] to [T, H, D]. */
-function absorbIntoQueries(model: ContextModel, layer: number, queries: Tensor): Tensor {
+/** Queries [T, H, C] of one layer as queries of its context states: g ⊙ W_Kᵀ q with the rows of W_K of each head's group: [T, H, C] to [T, H, D]. */
+export function absorbIntoQueries(model: ContextModel, layer: number, queries: Tensor): Tensor {
   const { operations, config, weights } = model;
   const { numKeyValueHeads: groups, headDim, hiddenSize } = config;
   const { key, norm } = weights.layers[layer] as (typeof weights.layers)[number];
@@ -69,8 +69,8 @@ function absorbIntoQueries(model: ContextModel, layer: number, queries: Tensor):
   });
 }
 
-/** W_V (g ⊙ s) with the rows of W_V of each head's group: [T, H, D] to [T, H, C]. */
-function projectSums(model: ContextModel, layer: number, sums: Tensor): Tensor {
+/** What a layer makes of weighted sums of context states: W_V (g ⊙ s) with the rows of W_V of each head's group: [T, H, D] to [T, H, C]. */
+export function projectSums(model: ContextModel, layer: number, sums: Tensor): Tensor {
   const { operations, config, weights } = model;
   const { numKeyValueHeads: groups, headDim, hiddenSize } = config;
   const { value, norm } = weights.layers[layer] as (typeof weights.layers)[number];

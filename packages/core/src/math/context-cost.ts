@@ -47,9 +47,42 @@ export function absorbs(config: CostConfig, queries: number, entries: number): b
   return absorbedStatesFlops(config, queries, entries) < projectedStatesFlops(config, queries, entries);
 }
 
-/** Keys and values of `count` positions from their ids; attention itself is left out. */
-export function positionsFlops(config: CostConfig, count: number): number {
-  return count * (mixFlops(config) + projectionFlops(config));
+/**
+ * Initial states of `count` positions with `distinct` ids: products M_j e per position, or per distinct id with w terms to
+ * add up per position, whichever is less. With learned positions an e is its position's own.
+ */
+export function statesFlops(config: CostConfig, count: number, distinct: number): number {
+  const byPosition = count * mixFlops(config);
+  return statesByDistinctIds(config, count, distinct) ? termsFlops(config, count, distinct) : byPosition;
+}
+
+/** Whether states by distinct ids are less work than by positions. */
+export function statesByDistinctIds(config: CostConfig, count: number, distinct: number): boolean {
+  if (config.positionEmbeddingType === 'learned') return false;
+  return termsFlops(config, count, distinct) < count * mixFlops(config);
+}
+
+function termsFlops(config: CostConfig, count: number, distinct: number): number {
+  return distinct * mixFlops(config) + 2 * config.initialStateWindow * config.hiddenSize * count;
+}
+
+/** Keys and values of `count` positions with `distinct` ids, one by one; attention itself is left out. */
+export function positionsFlops(config: CostConfig, count: number, distinct = count): number {
+  return statesFlops(config, count, distinct) + count * projectionFlops(config);
+}
+
+/** Whether attention of `queries` to `count` positions known by ids is less work over their states. */
+export function absorbsIds(config: CostConfig, queries: number, count: number, distinct: number): boolean {
+  return absorbedIdsFlops(config, queries, count, distinct) < projectedIdsFlops(config, queries, count, distinct);
+}
+
+function absorbedIdsFlops(config: CostConfig, queries: number, count: number, distinct: number): number {
+  return absorbedStatesFlops(config, queries, count) + statesFlops(config, count, distinct);
+}
+
+function projectedIdsFlops(config: CostConfig, queries: number, count: number, distinct: number): number {
+  const [positions, rows] = [positionsFlops(config, count, distinct), distinctIdsFlops(config, count, distinct)];
+  return attentionFlops(config, queries, count) + Math.min(positions, rows);
 }
 
 /**
@@ -67,13 +100,13 @@ export function distinctIdsFlops(config: CostConfig, count: number, distinct: nu
 const growthOfDistinct = 0.6;
 
 /**
- * Keys and values of `length` positions with `distinct` ids in all, block by block in the cheaper way. How many of the ids
- * a block has is estimated from the growth of their number with the text, which is exact for one block.
+ * Attention of one query to `length` positions with `distinct` ids in all, block by block in the cheapest way. How many of
+ * the ids a block has is estimated from the growth of their number with the text, which is exact for one block.
  */
 export function idsFlops(config: CostConfig, length: number, distinct: number): number {
   const ofBlock = (count: number) => {
     const ids = Math.min(count, distinct * (count / length) ** growthOfDistinct);
-    return Math.min(positionsFlops(config, count), distinctIdsFlops(config, count, ids));
+    return Math.min(absorbedIdsFlops(config, 1, count, ids), projectedIdsFlops(config, 1, count, ids));
   };
   const full = Math.floor(length / distinctBlockLength);
   const rest = length % distinctBlockLength;

@@ -20,8 +20,9 @@ export function attendScratchBytes(config: ModelConfig, mode: ContextMode, queri
     case 'states':
       return 4 * Math.max(projectionNumbers(config) + overKeys, absorbedNumbers(config, queries));
     case 'ids': {
-      const positions = stateNumbers(config) + projectionNumbers(config);
-      return 4 * (Math.max(positions, distinctNumbers(config)) + overKeys);
+      const states = stateNumbers(config) + termNumbers(config);
+      const byPosition = Math.max(projectionNumbers(config) + overKeys, absorbedNumbers(config, queries));
+      return 4 * Math.max(states + byPosition, distinctNumbers(config) + overKeys);
     }
   }
 }
@@ -47,13 +48,18 @@ function projectionNumbers({ hiddenSize, numKeyValueHeads, headDim }: ModelConfi
   return contextPageLength * (2 * hiddenSize + 9 * numKeyValueHeads * headDim + 6 * headDim + numKeyValueHeads);
 }
 
-/** A block by its distinct ids: terms, their product with g, rows, index and scale; states of a page, and their norm. */
+/** Terms M_j e of a block's distinct ids, and where each position finds its own. */
+function termNumbers({ initialStateWindow, hiddenSize, vocabSize }: ModelConfig): number {
+  const positions = distinctBlockLength + initialStateWindow;
+  return Math.min(vocabSize, positions) * (initialStateWindow * hiddenSize + 1) + positions;
+}
+
+/** A block by its distinct ids: terms, a product with g, rows, scale; states of a page, and their norm. */
 function distinctNumbers(config: ModelConfig): number {
   const { vocabSize, initialStateWindow: window, hiddenSize, numKeyValueHeads, headDim } = config;
   const positions = distinctBlockLength + window;
-  const ids = Math.min(vocabSize, positions);
-  const rows = ids * (window + 1) * (hiddenSize + 2 * numKeyValueHeads * headDim);
-  return rows + 3 * positions + ids + contextPageLength * (5 * hiddenSize + 1);
+  const rows = Math.min(vocabSize, positions) * (hiddenSize + 2 * (window + 1) * numKeyValueHeads * headDim);
+  return termNumbers(config) + rows + 2 * positions + contextPageLength * (5 * hiddenSize + 1);
 }
 
 /** Attention to states themselves: queries and sums in D numbers per head, W_K unpacked if it is kept in blocks. */

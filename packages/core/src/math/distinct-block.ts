@@ -121,32 +121,68 @@ function projectTerms(model: ContextModel, layer: number, terms: readonly Tensor
   });
 }
 
-/** 1/rms of the states Σ_j terms[j] of `count` positions after `lead` zeros, a page of positions at a time. */
+/** Initial states of a block from the terms of its distinct ids, a run of positions at a time. */
+export interface BlockStates {
+  /** x of positions [start, start + count) of the block, [count, D], not normalised, in the caller's scope. */
+  rows(start: number, count: number): Tensor;
+  dispose(): void;
+}
+
+/** The products M_j E[t] of a block's distinct ids; they are the caller's scope's, unless disposed of before. */
+export function distinctBlockStates(model: ContextModel, { ids, slots }: DistinctIds): BlockStates {
+  const { operations } = model;
+  const index = operations.upload(slots, [slots.length], 'scratch');
+  const terms = termsOf(model, ids);
+  return {
+    rows(start, count) {
+      model.work.initialStates += count;
+      return sumTerms(model, terms, index, start, count);
+    },
+    dispose() {
+      for (const tensor of [index, ...terms]) tensor.dispose();
+    },
+  };
+}
+
+/** Σ_j terms[j] of positions [start, start + count) of the block, [count, D]. */
+function sumTerms(
+  { operations, config }: ContextModel,
+  terms: readonly Tensor[],
+  slots: Tensor,
+  start: number,
+  count: number,
+): Tensor {
+  const width = config.hiddenSize;
+  const ahead = terms.length - 1;
+  return operations.scope(() => {
+    const states = operations.allocate([count, width]);
+    terms.forEach((term, offset) => {
+      operations.backend.primitives.gatherRows({
+        pages: [term],
+        rowsPerPage: term.shape[0] as number,
+        ids: operations.slice(slots, ahead + start - offset, count),
+        stride: 1,
+        offset: 0,
+        width,
+        accumulate: offset > 0,
+        out: states,
+      });
+    });
+    return states;
+  });
+}
+
+/** 1/rms of the states of `count` positions after `lead` zeros, a page of positions at a time. */
 function scales(model: ContextModel, terms: readonly Tensor[], slots: Tensor, count: number, lead: number): Tensor {
   const { operations, config } = model;
-  const { primitives } = operations.backend;
-  const { hiddenSize: width, rmsNormEps } = config;
-  const ahead = terms.length - 1;
   return operations.scope(() => {
     const out = operations.zeros([lead + count]);
     for (let start = 0; start < count; start += contextPageLength) {
       const length = Math.min(contextPageLength, count - start);
       operations.scope(() => {
-        const states = operations.allocate([length, width]);
-        terms.forEach((term, offset) => {
-          primitives.gatherRows({
-            pages: [term],
-            rowsPerPage: term.shape[0] as number,
-            ids: operations.slice(slots, ahead + start - offset, length),
-            stride: 1,
-            offset: 0,
-            width,
-            accumulate: offset > 0,
-            out: states,
-          });
-        });
-        primitives.cast({
-          input: operations.inverseRms(states, rmsNormEps),
+        const states = sumTerms(model, terms, slots, start, length);
+        operations.backend.primitives.cast({
+          input: operations.inverseRms(states, config.rmsNormEps),
           out: operations.slice(out, lead + start, length),
         });
       });

@@ -1,12 +1,14 @@
 /**
- * Context mode `ids`: nothing but ids. Keys and values come block by block while attending, from the states of its
- * positions or from the rows of its distinct ids, whichever is less work. Memory is the least and work per step the most.
+ * Context mode `ids`: nothing but ids. What attention reads comes block by block while attending: states, where it can
+ * read them (absorbed-states.ts), or keys and values, from states or from rows of distinct ids (distinct-block.ts),
+ * whichever is the least work by count. Memory is the least of all modes and work per step the most.
  */
 
 import type { ContextView } from '../backend/context-view.ts';
 import { denseContext } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { absorbIntoQueries, projectSums } from './absorbed-states.ts';
 import {
   attendBlocks,
   type BlockList,
@@ -14,12 +16,13 @@ import {
   blockKeysAndValues,
   type ContextBlock,
   pageBlocks,
+  visibleLength,
   weightsOverBlocks,
 } from './context-blocks.ts';
-import { distinctIdsFlops, positionsFlops } from './context-cost.ts';
+import { absorbsIds, distinctIdsFlops, positionsFlops, statesByDistinctIds } from './context-cost.ts';
 import type { ContextModel } from './context-model.ts';
 import type { ContextChange, ContextStore } from './context-store.ts';
-import { distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
+import { type DistinctIds, distinctBlockStates, distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import { distinctBlockLength } from './page-sizes.ts';
@@ -49,11 +52,26 @@ export class IdsStore implements ContextStore {
   }
 
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
-    return attendBlocks(this.#model, queries, positions, this.#index.length, this.#blocks(layer));
+    const { length } = this.#index;
+    if (!this.#absorbs(queries, visibleLength(positions, length))) {
+      return attendBlocks(this.#model, queries, positions, length, this.#blocks(layer));
+    }
+    return this.#model.operations.scope(() => {
+      const absorbed = absorbIntoQueries(this.#model, layer, queries);
+      const sums = attendBlocks(this.#model, absorbed, positions, length, this.#stateBlocks);
+      return projectSums(this.#model, layer, sums);
+    });
   }
 
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
-    return weightsOverBlocks(this.#model, queries, position, this.#index.length, this.#blocks(layer));
+    const { length } = this.#index;
+    if (!this.#absorbs(queries, length)) {
+      return weightsOverBlocks(this.#model, queries, position, length, this.#blocks(layer));
+    }
+    return this.#model.operations.scope(() => {
+      const absorbed = absorbIntoQueries(this.#model, layer, queries);
+      return weightsOverBlocks(this.#model, absorbed, position, length, this.#stateBlocks);
+    });
   }
 
   fork(ids: IntegerList): IdsStore {
@@ -64,28 +82,76 @@ export class IdsStore implements ContextStore {
     this.#index.dispose();
   }
 
-  #blocks(layer: number): BlockList {
-    return (length) => this.#blocksOf(layer, length);
+  /** Whether queries [T, H, C] read the states themselves: by the counts of the first block of those they see. */
+  #absorbs(queries: Tensor, visible: number): boolean {
+    const { config } = this.#model;
+    if (config.positionEmbeddingType === 'rope') return false;
+    const count = Math.min(visible, distinctBlockLength);
+    const { ids } = distinctIdsOf(this.#ids, 0, count, config.initialStateWindow);
+    return absorbsIds(config, queries.shape[0] as number, count, ids.length);
   }
 
-  *#blocksOf(layer: number, length: number): Iterable<ContextBlock> {
+  /** Blocks of keys and values in one layer: rows of distinct ids, or positions. */
+  #blocks(layer: number): BlockList {
     const { config } = this.#model;
-    const window = config.initialStateWindow;
+    return (length) =>
+      this.#eachBlock(length, (block) => {
+        const { start, count, distinct } = block;
+        const rows = distinctIdsFlops(config, count, distinct.ids.length);
+        if (rows >= positionsFlops(config, count, distinct.ids.length)) {
+          return this.#pages(block, (states, from) => {
+            const { keys, values } = blockKeysAndValues(this.#model, layer, states, from);
+            return denseContext(keys, values, from);
+          });
+        }
+        const makeView = () => distinctBlockView(this.#model, layer, distinct, start);
+        return [{ start, count, lead: leadOf(start, config.initialStateWindow), makeView }];
+      });
+  }
+
+  /** Blocks of states, as keys and values of one head. */
+  readonly #stateBlocks: BlockList = (length) =>
+    this.#eachBlock(length, (block) =>
+      this.#pages(block, (states, from) => {
+        const rows = this.#model.operations.reshape(states, [states.shape[0] as number, 1, states.shape[1] as number]);
+        return denseContext(rows, rows, from);
+      }),
+    );
+
+  *#eachBlock(length: number, parts: (block: Block) => Iterable<ContextBlock>): Iterable<ContextBlock> {
+    const { initialStateWindow } = this.#model.config;
     for (let start = 0; start < length; start += distinctBlockLength) {
       const count = Math.min(distinctBlockLength, length - start);
-      const distinct = distinctIdsOf(this.#ids, start, count, window);
-      if (distinctIdsFlops(config, count, distinct.ids.length) < positionsFlops(config, count)) {
-        const makeView = () => distinctBlockView(this.#model, layer, distinct, start);
-        yield { start, count, lead: leadOf(start, window), makeView };
-      } else {
-        yield* pageBlocks(start, start + count, (from, length) => this.#pageView(layer, from, length));
-      }
+      yield* parts({ start, count, distinct: distinctIdsOf(this.#ids, start, count, initialStateWindow) });
     }
   }
 
-  #pageView(layer: number, start: number, count: number): ContextView {
-    const states = blockContextStates(this.#model, this.#ids, start, count, this.#index);
-    const { keys, values } = blockKeysAndValues(this.#model, layer, states, start);
-    return denseContext(keys, values, start);
+  /** A block by pages of context states [n, D], of which `makeView` makes a view. */
+  *#pages(
+    { start, count, distinct }: Block,
+    makeView: (states: Tensor, from: number) => ContextView,
+  ): Iterable<ContextBlock> {
+    const { config, operations } = this.#model;
+    if (!statesByDistinctIds(config, count, distinct.ids.length)) {
+      yield* pageBlocks(start, start + count, (from, length) =>
+        makeView(blockContextStates(this.#model, this.#ids, from, length, this.#index), from),
+      );
+      return;
+    }
+    const states = distinctBlockStates(this.#model, distinct);
+    yield* pageBlocks(start, start + count, (from, length) => {
+      const normalised = operations.scope(() =>
+        operations.rmsNorm(states.rows(from - start, length), null, config.rmsNormEps),
+      );
+      return makeView(normalised, from);
+    });
+    states.dispose();
   }
+}
+
+/** Positions, and their ids. */
+interface Block {
+  readonly start: number;
+  readonly count: number;
+  readonly distinct: DistinctIds;
 }

@@ -219,7 +219,7 @@ function contextFlops(config: ModelConfig, mode: ContextMode, tokens: number, di
     case 'states':
       return Math.min(projectedStatesFlops(config, 1, tokens), absorbedStatesFlops(config, 1, tokens));
     case 'ids':
-      return attention + idsFlops(config, tokens, distinct);
+      return idsFlops(config, tokens, distinct);
   }
 }
 
