@@ -22,7 +22,11 @@ export interface MeasureOptions {
 /** Share of a processor that every thread must have had. */
 const busyShare = 0.9;
 
-const pauseMs = 4;
+/** ms over which the process has to be at rest before a turn, and how often that is waited for. */
+const restMs = 5;
+const restTries = 60;
+/** Share of a processor that counts as rest. */
+const restShare = 0.2;
 
 interface Turns {
   readonly contestant: Contestant;
@@ -41,9 +45,10 @@ export async function measureBench(bench: KernelBench, options: MeasureOptions):
     all.push({ contestant, error, calls: await warmUp(contestant, options), times: [], cpuMs: 0, wallMs: 0 });
   }
   for (let round = 0; round < options.rounds; round += 1) {
-    for (const turns of all) {
+    for (let turn = 0; turn < all.length; turn += 1) {
       throwIfAborted(options.signal, 'the kernel benches');
-      await takeTurn(turns);
+      // Each round begins with another contestant: none always follows the same one.
+      await takeTurn(all[(turn + round) % all.length] as Turns);
     }
   }
   const limit = all.find(({ contestant }) => contestant.kind === 'limit');
@@ -64,7 +69,7 @@ async function warmUp(contestant: Contestant, { warmUpCalls, turnTime, signal }:
 
 async function takeTurn(turns: Turns): Promise<void> {
   const { contestant, calls, times } = turns;
-  await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  await rest();
   await contestant.run();
   const cpuStart = process.cpuUsage();
   const start = performance.now();
@@ -74,6 +79,17 @@ async function takeTurn(turns: Turns): Promise<void> {
   times.push(wallMs / calls);
   turns.wallMs += wallMs;
   turns.cpuMs += (user + system) / 1000;
+}
+
+/** Waits until threads of the turn before sleep: engines let theirs spin for work, some for tens of ms. */
+async function rest(): Promise<void> {
+  for (let attempt = 0; attempt < restTries; attempt += 1) {
+    const before = process.cpuUsage();
+    const start = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+    const { user, system } = process.cpuUsage(before);
+    if ((user + system) / 1000 < restShare * (performance.now() - start)) return;
+  }
 }
 
 function figureOf(

@@ -20,13 +20,17 @@ export interface Probe {
 }
 
 const pageBytes = 65_536;
-const roundsPerCall = 20_000;
+/** Some ms: what a helper starts late by is little of it. */
+const roundsPerCall = 80_000;
 
 /** Words of the control record: a generation that starts work, finished threads, what to do, bytes of each thread. */
 const [generationWord, finishedWord, workWord, bytesWord] = [0, 1, 2, 3];
 const stop = 0;
 const multiplying = 1;
 const summing = 2;
+
+/** Looks for work before a helper sleeps: calls that follow each other do not pay for waking it. */
+const spins = 20_000;
 
 /** One helping thread; a string, since it must start from source and from what is built alike. */
 const threadSource = `
@@ -35,6 +39,7 @@ const { module, memory, control, sums, number, rounds } = workerData;
 WebAssembly.instantiate(module, { env: { memory } }).then(({ exports }) => {
   parentPort.postMessage('ready');
   for (let generation = 0; ; ) {
+    for (let spin = 0; spin < ${spins} && Atomics.load(control, ${generationWord}) === generation; spin += 1);
     Atomics.wait(control, ${generationWord}, generation);
     generation = Atomics.load(control, ${generationWord});
     const work = Atomics.load(control, ${workWord});
