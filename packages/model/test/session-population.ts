@@ -171,7 +171,10 @@ export class SessionPopulation {
   /** Everything goes, and nothing stays. */
   disposeAll(): void {
     for (const { session } of this.#members) session.dispose();
-    expect(this.#backend.ledger.live('context')).toBe(0);
+    const { contextModel } = this.#model;
+    contextModel.rollBackTables(contextModel.markTables(), true); // gives up all rows that nobody uses
+    const { live } = this.#backend.ledger.snapshot();
+    expect([live.context, live.table]).toEqual([0, 0]);
     this.#model.dispose();
     const { liveTotal, host } = this.#backend.ledger.snapshot();
     expect([liveTotal, host]).toEqual([0, 0]);
