@@ -140,6 +140,21 @@ describe('a step of several sessions', () => {
     }
   });
 
+  test('logits that are no numbers are an error', async () => {
+    for (const broken of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const { backend, model } = await makeModel({ tieWordEmbeddings: false });
+      const [a, b] = [model.createSession(), model.createSession()];
+      for (const session of [a, b]) await session.append('one');
+      const head = await model.weights.head.readFloat32();
+      head[77] = broken;
+      model.weights.head.write(head);
+      await expect(Session.nextLogits([a, b])).rejects.toMatchObject({ code: 'NON_FINITE' });
+      await expect(a.nextLogits()).rejects.toMatchObject({ code: 'NON_FINITE' });
+      model.dispose();
+      backend.dispose();
+    }
+  });
+
   test('takes its turn among the calls of each session, and crossing batches do not wait for each other', async () => {
     const { backend, model } = await makeModel();
     const [a, b] = [model.createSession(), model.createSession()];
