@@ -50,6 +50,7 @@ export function blockInitialStates(
       : pagedIdWindow(model, index, ids, start, count);
   try {
     work.initialStates += count;
+    work.windowProducts += count * (config.initialStateWindow - 1);
     return operations.scope(() => initialStates(operations, weights, window));
   } finally {
     window.dispose();

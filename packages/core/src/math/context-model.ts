@@ -28,6 +28,7 @@ export class ContextModel implements ContextSource {
     blockRows: 0,
     projectedPositions: 0,
     initialStates: 0,
+    windowProducts: 0,
     movedBytes: 0,
   };
   readonly #tables = new Map<ContextDType, ContextTable>();

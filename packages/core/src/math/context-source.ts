@@ -34,6 +34,8 @@ export interface WorkCount {
   projectedPositions: number;
   /** Positions whose initial state was computed. */
   initialStates: number;
+  /** Rows of size D multiplied by an M_j: one per offset beyond 0, and position or distinct id. */
+  windowProducts: number;
   /** Bytes moved on the device by edits. */
   movedBytes: number;
 }

@@ -79,7 +79,8 @@ export function distinctBlockView(
 }
 
 /** M_j E[ids] for each offset j, [U, D] each. */
-function termsOf({ operations, config, weights }: ContextModel, ids: Int32Array): Tensor[] {
+function termsOf({ operations, config, weights, work }: ContextModel, ids: Int32Array): Tensor[] {
+  work.windowProducts += ids.length * (config.initialStateWindow - 1);
   return operations.scope(() => {
     using distinct = operations.index(ids);
     const embedded = operations.embed(weights.embedding, distinct);

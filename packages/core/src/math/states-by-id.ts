@@ -27,6 +27,7 @@ export function runInitialStates(model: ContextModel, ids: IdSequence, start: nu
   const { distinct, places } = distinctIds(ids, start - ahead, ahead + count);
   if (distinct.length >= count) return blockInitialStates(model, ids, start, count);
   work.initialStates += count;
+  work.windowProducts += distinct.length * ahead;
   return operations.scope(() => {
     using rows = operations.index(distinct);
     using at = Tensor.from(operations.backend, places, [places.length], 'activations');

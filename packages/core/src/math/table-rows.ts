@@ -84,6 +84,7 @@ export class TableRows {
         const embedded = operations.embed(weights.embedding, index); // [n, D]
         for (let offset = 0; offset < this.#window; offset += 1) {
           const term = windowTerm(operations, weights, embedded, offset);
+          if (offset > 0) work.windowProducts += block.length;
           for (const layer of inattentionLayers) {
             const { keys, values } = this.#rows.get(layer) as KeyValueRows;
             const projected = this.#project(layer, term);
@@ -130,7 +131,7 @@ export class TableRows {
   }
 
   #fillPositions(from: number, to: number): void {
-    const { operations, weights, config, inattentionLayers } = this.#model;
+    const { operations, weights, config, inattentionLayers, work } = this.#model;
     const table = weights.positions as Tensor;
     operations.scope(() => {
       const nothing = { length: to, at: () => -1 };
@@ -138,6 +139,7 @@ export class TableRows {
       try {
         const embedded = (window.positions as readonly IndexTensor[]).map((rows) => operations.embed(table, rows));
         const state = mixWindow(operations, weights, embedded); // [n, D]
+        work.windowProducts += (to - from) * (this.#window - 1);
         for (const layer of inattentionLayers) {
           const projected = this.#project(layer, state);
           this.#positionRows?.get(layer)?.write(from, projected.keys, projected.values);

@@ -36,11 +36,15 @@ async function workOf({ contextModel: { work } }: Model, body: () => Promise<unk
     blockRows: work.blockRows - before.blockRows,
     projectedPositions: work.projectedPositions - before.projectedPositions,
     initialStates: work.initialStates - before.initialStates,
+    windowProducts: work.windowProducts - before.windowProducts,
     movedBytes: work.movedBytes - before.movedBytes,
   };
 }
 
-const nothing: WorkCount = {
+/** Counts that are known to the last one. */
+type ExactCount = Omit<WorkCount, 'windowProducts'>;
+
+const nothing: ExactCount = {
   tableRows: 0,
   blockRows: 0,
   projectedPositions: 0,
@@ -48,7 +52,7 @@ const nothing: WorkCount = {
   movedBytes: 0,
 };
 
-function expectWork(got: WorkCount, expected: WorkCount, what: string): void {
+function expectWork(got: WorkCount, expected: ExactCount, what: string): void {
   for (const key of ['tableRows', 'blockRows', 'projectedPositions', 'initialStates', 'movedBytes'] as const) {
     expectSame(got[key], expected[key], `${key}, ${what}`);
   }
@@ -81,7 +85,7 @@ async function checkWork({ backend }: Trial, config: ModelConfig, mode: ContextM
 }
 
 /** Every id once: its state, except in `ids`; its rows or projections, where the mode keeps them. */
-function appendWork(config: ModelConfig, mode: ContextMode, ids: readonly number[]): WorkCount {
+function appendWork(config: ModelConfig, mode: ContextMode, ids: readonly number[]): ExactCount {
   const layers = inattentionLayers(config).length;
   const rows = new Set(ids).size * config.initialStateWindow * layers;
   return {
@@ -175,6 +179,8 @@ async function checkStep({ backend, expectClose }: Trial, config: ModelConfig): 
   // Learned positions have a row each: nothing is saved by distinct ids.
   const projections = positionEmbeddingType === 'learned' ? length * layers : 0;
   expectThat(ofIds.projectedPositions <= projections, `A step in ids projected ${ofIds.projectedPositions} positions.`);
+  const products = (positionEmbeddingType === 'learned' ? length : distinct) * (window - 1) * layers;
+  expectThat(ofIds.windowProducts <= products, `A step in ids multiplied ${ofIds.windowProducts} rows by M.`);
   expectThat(ofIds.blockRows <= rows, `A step in ids projected ${ofIds.blockRows} rows.`);
   expectClose(fromIds, expected, { operation: 'logits', dtype: 'f32', what: 'a step in ids' });
   const { work: ofStates, logits: fromStates } = await stepOf('states');
