@@ -239,9 +239,9 @@ export class ContextTable {
 
   /** Room within the budget by giving up unused slots, those of `ids` first, none of `spared`; null if they are too few. */
   #roomWithin(ids: readonly number[], positions: number, spared: ReadonlySet<number>): Room | null {
-    const dispensable = (slot: number) => this.#uses[slot] === 0 && !spared.has(this.#idOf[slot] as number);
+    const dispensable = (slot: number) => !spared.has(this.#idOf[slot] as number);
     const capacity = this.#slotsAffordable(positions);
-    let kept = this.slotCount;
+    let kept = this.slotCount; // the last slot in use is below the capacity: that much is known to fit
     while (kept > capacity && dispensable(kept - 1)) kept -= 1;
     if (kept > capacity) return null;
     const stays = (slot: number) => slot !== -1 && slot < kept;

@@ -1,7 +1,7 @@
 /** Sessions of one model with their mirrors, and everything that can be done to them. */
 
 import { InAttentionError } from '@inattention/core';
-import { type ContextDType, type ContextMode, contextBytes } from '@inattention/core/math';
+import { type ContextDType, type ContextMode, contextBytes, tableBytes } from '@inattention/core/math';
 import { type Model, type Progress, parseSession, type Session, serializeSession } from '@inattention/model';
 import { expectFailure, expectSame, expectThat } from '../assertions.ts';
 import { randomIds } from '../small-models.ts';
@@ -50,11 +50,14 @@ const interrupted = 4100;
 
 export class Population {
   readonly model: Model;
+  readonly tableBudget: number;
   readonly mirror: PopulationMirror;
   readonly members: Member[] = [];
 
-  constructor(model: Model) {
+  /** `tableBudget`: that of the model's tables. */
+  constructor(model: Model, tableBudget: number) {
     this.model = model;
+    this.tableBudget = tableBudget;
     this.mirror = new PopulationMirror(model.config);
   }
 
@@ -96,6 +99,22 @@ export class Population {
         await refuse(chosen, action.why);
     }
     return this.members.includes(chosen) ? chosen : null;
+  }
+
+  /** Each table has at least the ids and positions in use, and at most what the budget allows. */
+  expectTablesInBudget(what: string): void {
+    for (const dtype of ['f32', 'f16'] as const) {
+      const users = this.members.filter(({ mirror }) => mirror.mode === 'tables' && mirror.dtype === dtype);
+      const ids = new Set(users.flatMap(({ mirror }) => mirror.ids));
+      const positions = Math.max(0, ...users.map(({ mirror }) => mirror.ids.length));
+      const used = tableBytes(this.model.config, ids.size, positions, dtype);
+      const { byteLength } = this.model.contextModel.table(dtype);
+      const allowed = `${used} in use, ${this.tableBudget} allowed`;
+      expectThat(
+        byteLength >= used && byteLength <= this.tableBudget,
+        `A table has ${byteLength} bytes, ${allowed}, ${what}`,
+      );
+    }
   }
 
   dispose(): void {
@@ -188,7 +207,10 @@ export class Population {
   /** Cancels in the middle: a prefill, where one takes several chunks, else a long append. */
   async #interrupt({ session, mirror }: Member, seed: number): Promise<void> {
     const controller = new AbortController();
-    const onProgress = (_: Progress) => controller.abort();
+    const onProgress = (_: Progress) => {
+      this.expectTablesInBudget('half way');
+      controller.abort();
+    };
     const options = { signal: controller.signal, onProgress };
     if (mirror.unfilled > 256) {
       await expectFailure(() => session.nextLogits(options), 'ABORTED', 'a prefill, half way');
