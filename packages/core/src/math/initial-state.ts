@@ -124,7 +124,9 @@ export function ownIdWindow(
 
 /** Consecutive rows [start, start + count). */
 export function consecutive(start: number, count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, row) => start + row);
+  const rows = new Int32Array(count);
+  for (let row = 0; row < count; row += 1) rows[row] = start + row;
+  return rows;
 }
 
 /** x of the window's rows, [n, D]. */
