@@ -153,6 +153,46 @@ describe('forks', () => {
   });
 });
 
+describe('growing', () => {
+  it('takes all that writes to the new rows need, so that they cannot fail for want of memory', async () => {
+    const backend = createHostBackend({ maxBytes: 4 * pageBytes });
+    const array = filled(backend, 6);
+    const fork = array.fork();
+    fork.truncate(4); // in the middle of a shared page
+    expect(heldBytes(backend)).toBe(2 * pageBytes);
+    expect(() => fork.grow(13)).toThrow(OutOfMemoryError);
+    expect([heldBytes(backend), fork.length, fork.pages[1] === array.pages[1]]).toEqual([2 * pageBytes, 4, true]);
+    fork.grow(8);
+    expect(heldBytes(backend)).toBe(4 * pageBytes);
+    fork.writeHost(4, rowsOf([50, 60, 70, 80]));
+    expect(await contents(fork)).toEqual([1, 2, 3, 4, 50, 60, 70, 80]);
+    expect(await contents(array)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('takes nothing where no rows are added', () => {
+    const backend = createHostBackend();
+    const array = filled(backend, 6);
+    const fork = array.fork();
+    fork.truncate(4);
+    fork.grow(4);
+    expect(fork.pages[1]).toBe(array.pages[1]);
+  });
+});
+
+describe('a copy on write that fails', () => {
+  it('leaves the page shared and nothing behind', () => {
+    const inner = createHostBackend();
+    const faulty = withFaults(inner);
+    const array = filled(faulty.backend, 6);
+    const fork = array.fork();
+    for (const call of [1, 2]) {
+      faulty.failAt(call);
+      expect(() => fork.writeHost(0, rowsOf([9]))).toThrow(OutOfMemoryError);
+      expect([heldBytes(inner), fork.pages[0]]).toEqual([2 * pageBytes, array.pages[0]]);
+    }
+  });
+});
+
 describe('failures', () => {
   it.each<[string, (array: PagedArray) => unknown]>([
     ['growing', (array: PagedArray) => array.grow(20)],

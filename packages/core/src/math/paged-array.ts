@@ -64,11 +64,16 @@ export class PagedArray {
     return this.#views;
   }
 
-  /** Takes the pages for `length` rows; new rows are undefined. Throws OutOfMemoryError with nothing changed. */
+  /**
+   * Takes the pages for `length` rows, and a copy of the tail page if that is shared: writes to the new rows, which are
+   * undefined, take no more memory. Throws OutOfMemoryError with nothing changed.
+   */
   grow(length: number): void {
     const added: Page[] = [];
     try {
       while ((this.#pages.length + added.length) * this.pageLength < length) added.push(this.#newPage());
+      const tail = this.#length % this.pageLength;
+      if (tail > 0 && length > this.#length) this.#ownPage(Math.floor(this.#length / this.pageLength), true);
     } catch (error) {
       for (const page of added) page.tensor.dispose();
       throw error;
@@ -216,7 +221,12 @@ export class PagedArray {
     const page = this.#pages[number] as Page;
     if (page.owners === 1) return page;
     const own = this.#newPage();
-    if (keepContents) this.#copy(page.tensor, 0, own.tensor, 0, this.pageLength);
+    try {
+      if (keepContents) this.#copy(page.tensor, 0, own.tensor, 0, this.pageLength);
+    } catch (error) {
+      own.tensor.dispose();
+      throw error;
+    }
     releasePage(page);
     this.#pages[number] = own;
     this.#views = null;
