@@ -34,8 +34,14 @@ describe('createCpuBackend', () => {
   test('goes on working after many small jobs, and lets its threads go', async () => {
     const backend = await createCpuBackend({ threads: 2 });
     const operations = new EagerOperations(backend);
-    const a = operations.upload(Float32Array.from({ length: 64 * 512 }, () => 1), [64, 512]);
-    const b = operations.upload(Float32Array.from({ length: 512 * 64 }, () => 1), [512, 64]);
+    const a = operations.upload(
+      Float32Array.from({ length: 64 * 512 }, () => 1),
+      [64, 512],
+    );
+    const b = operations.upload(
+      Float32Array.from({ length: 512 * 64 }, () => 1),
+      [512, 64],
+    );
     for (let round = 0; round < 300; round += 1) operations.matmul(a, b).dispose();
     await new Promise((resolve) => setTimeout(resolve, 5)); // long enough for the other thread to sleep
     expect(new Set(await operations.matmul(a, b).read())).toEqual(new Set([512]));

@@ -51,7 +51,7 @@ export function absorbs(config: CostConfig, queries: number, entries: number): b
  * Initial states of `count` positions with `distinct` ids: products M_j e per position, or per distinct id with w terms to
  * add up per position, whichever is less. With learned positions an e is its position's own.
  */
-export function statesFlops(config: CostConfig, count: number, distinct: number): number {
+function statesFlops(config: CostConfig, count: number, distinct: number): number {
   const byPosition = count * mixFlops(config);
   return statesByDistinctIds(config, count, distinct) ? termsFlops(config, count, distinct) : byPosition;
 }
