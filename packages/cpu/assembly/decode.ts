@@ -8,7 +8,8 @@
 
 import { fieldFine, fieldFineLength, fieldFirstPosition, fieldHeadDim, fieldPositionKeyPages, fieldWindow } from './context-block';
 import { denseScores, denseValues, readsDenseRows, valuesTogether } from './decode-dense';
-import { numberSlots, sharedRowScores, sharedRowValues, sharedRowWords } from './decode-rows';
+import { sharedRowScores, sharedRowValues } from './decode-rows';
+import { numberSlots, sharedRowWords } from './decode-slots';
 import { argument, floatArgument, pass, passFloat, runTasks, threadIndex } from './threads';
 import { exp1, expNonPositive4, max4, sum4 } from './vector';
 

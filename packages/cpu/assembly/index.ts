@@ -1,7 +1,8 @@
 /** The kernels' exports. Memory is imported; allocation is the host's. */
 
 export { adamw } from './adamw';
-export { attend, attendScratchWords, attendWeights, weightsScratchWords } from './attend';
+export { attend, attendScratchWords } from './attend';
+export { attendWeights, weightsScratchWords } from './attend-weights';
 export { attendBackward } from './attend-backward';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';
 export {
