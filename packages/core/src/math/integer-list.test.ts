@@ -24,6 +24,7 @@ it('does what a plain array does, in whole pages', () => {
         model.splice(start, removed, ...values);
         expect([...list.slice()]).toEqual(model);
         expect(list.length).toBe(model.length);
+        expect([list.at(start), list.at(model.length - 1)]).toEqual([model[start], model.at(-1)]);
         expect(list.byteLength).toBe(Math.ceil(model.length / contextPageLength) * pageBytes);
         expect(ledger.snapshot().host).toBe(list.byteLength);
       });
@@ -39,7 +40,9 @@ it('gives copies, never beyond its end', () => {
   const copy = list.slice(7, 99);
   expect([...copy]).toEqual([12, 13, 14]);
   copy[0] = 0;
-  expect(list.at(7)).toBe(12);
+  expect([list.at(7), list.at(0), list.at(9)]).toEqual([12, 5, 14]);
+  list.dispose();
+  expect([list.at(7), list.at(5000), list.length]).toEqual([undefined, undefined, 0]);
 });
 
 it('forks into a list of its own', () => {
