@@ -8,6 +8,8 @@ test('the texts are there, and in order', async () => {
   expect(text.indexOf('Call me Ishmael')).toBeGreaterThan(0);
   expect(text.indexOf('Call me Ishmael')).toBeLessThan(text.length / 20);
   expect(text.length).toBeGreaterThan(1_000_000);
+  // Once: the package has the whole book beside its chapters.
+  expect(text.split('Call me Ishmael').length).toBe(2);
   expect(licence).toContain('CC0');
   expect((await readStateOfTheUnion()).text.length).toBeGreaterThan(8_000_000);
 });

