@@ -21,7 +21,7 @@ import {
 } from './context-blocks.ts';
 import { absorbsIds, distinctIdsFlops, positionsFlops, statesByDistinctIds } from './context-cost.ts';
 import type { ContextModel } from './context-model.ts';
-import type { ContextChange, ContextStore } from './context-store.ts';
+import { type ContextChange, type ContextStore, isAppend } from './context-store.ts';
 import { type DistinctIds, distinctBlockStates, distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
@@ -45,9 +45,15 @@ export class IdsStore implements ContextStore {
     return this.#index.byteLength;
   }
 
-  apply({ ids, start, removed, inserted }: ContextChange): void {
-    this.#model.work.movedBytes += this.#index.splice(start, removed.length, inserted);
-    this.#index.writeHost(start, ids.slice(start, start + inserted));
+  apply(change: ContextChange): void {
+    const { ids, start, removed, inserted } = change;
+    try {
+      this.#model.work.movedBytes += this.#index.splice(start, removed.length, inserted);
+      this.#index.writeHost(start, ids.slice(start, start + inserted));
+    } catch (error) {
+      if (isAppend(change)) this.#index.truncate(start);
+      throw error;
+    }
     this.#ids = ids;
   }
 
