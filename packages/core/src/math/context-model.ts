@@ -32,6 +32,8 @@ export class ContextModel implements ContextSource {
     movedBytes: 0,
   };
   readonly #tables = new Map<ContextDType, ContextTable>();
+  /** Tables of older weights that contexts still hold. */
+  readonly #retired = new Set<ContextTable>();
   readonly #tableBudget: number;
   #version = 0;
 
@@ -76,9 +78,9 @@ export class ContextModel implements ContextSource {
     return table;
   }
 
-  /** Bytes of the tables, counted once for all sessions. */
+  /** Bytes of the tables, counted once for all sessions; those of older weights count until no context holds them. */
   get tableBytes(): number {
-    return [...this.#tables.values()].reduce((bytes, table) => bytes + table.byteLength, 0);
+    return [...this.#tables.values(), ...this.#retired].reduce((bytes, table) => bytes + table.byteLength, 0);
   }
 
   /** What the tables hold, for `rollBackTables` should what comes next fail. */
@@ -93,10 +95,13 @@ export class ContextModel implements ContextSource {
     }
   }
 
-  /** To be called after a write to E, M, P, g, W_K or W_V: tables are emptied. */
+  /** To be called after a write to E, M, P, g, W_K or W_V: contexts get new tables, the old ones go with the last of them. */
   invalidate(): void {
     this.#version += 1;
-    for (const table of this.#tables.values()) table.retire();
+    for (const table of this.#tables.values()) {
+      this.#retired.add(table);
+      table.retire(() => this.#retired.delete(table));
+    }
     this.#tables.clear();
   }
 

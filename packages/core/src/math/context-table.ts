@@ -69,7 +69,8 @@ export class ContextTable {
   readonly #askedIn: Int32Array;
   #round = 0;
   readonly #users = new Set<TableUser>();
-  #retired = false;
+  /** To be called once the rows are gone; null until the table is retired. */
+  #onAbandoned: (() => void) | null = null;
 
   constructor(model: ContextSource, dtype: ContextDType, budget: number) {
     this.dtype = dtype;
@@ -111,9 +112,9 @@ export class ContextTable {
     this.#disposeIfAbandoned();
   }
 
-  /** No new contexts will come: the rows go when the last present one has left. */
-  retire(): void {
-    this.#retired = true;
+  /** No new contexts will come: the rows go when the last present one has left, and `onAbandoned` hears of it. */
+  retire(onAbandoned: () => void): void {
+    this.#onAbandoned = onAbandoned;
     this.#disposeIfAbandoned();
   }
 
@@ -326,6 +327,8 @@ export class ContextTable {
   }
 
   #disposeIfAbandoned(): void {
-    if (this.#retired && this.#users.size === 0) this.#rows.dispose();
+    if (this.#onAbandoned === null || this.#users.size > 0) return;
+    this.#rows.dispose();
+    this.#onAbandoned();
   }
 }

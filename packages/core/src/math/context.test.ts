@@ -213,6 +213,32 @@ test.each(contextModes)('new weights are noticed by whatever comes first: %s', a
   }
 });
 
+test('tables of older weights count until the last context that holds them has gone', () => {
+  const { backend, model } = smallContextModel({ positionEmbeddingType: 'learned' });
+  const bytes = () => [model.tableBytes, backend.ledger.live('table')];
+  const contexts = Array.from({ length: 3 }, () => new Context(model, { mode: 'tables' }));
+  const [first, second, third] = contexts as [Context, Context, Context];
+  for (const context of contexts) context.append(edited.subarray(0, 64));
+  const one = model.tableBytes;
+  expect(bytes()).toEqual([one, one]);
+  model.invalidate();
+  expect(bytes()).toEqual([one, one]);
+  first.refresh();
+  expect(bytes()).toEqual([2 * one, 2 * one]);
+  model.invalidate();
+  second.refresh(); // three generations, a context in each
+  expect(bytes()).toEqual([3 * one, 3 * one]);
+  first.refresh();
+  expect(bytes()).toEqual([2 * one, 2 * one]);
+  third.dispose();
+  expect(bytes()).toEqual([one, one]);
+  model.dispose(); // tables outlive it with their contexts
+  expect(bytes()).toEqual([one, one]);
+  first.dispose();
+  second.dispose();
+  expect(bytes()).toEqual([0, 0]);
+});
+
 test('learned positions end: what goes beyond is refused before anything is changed', () => {
   const { backend, model } = smallContextModel({ positionEmbeddingType: 'learned', maxPositionEmbeddings: 10 });
   for (const mode of contextModes) {
