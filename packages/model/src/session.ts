@@ -76,7 +76,7 @@ export class Session {
     return this.#context.length;
   }
 
-  /** A copy of the ids. */
+  /** A copy of the ids. Throws DisposedError. */
   get tokens(): Int32Array {
     return this.#context.ids.slice();
   }

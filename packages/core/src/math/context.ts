@@ -62,8 +62,9 @@ export class Context {
     return this.#parts.ids.length;
   }
 
-  /** The ids, to be read only. */
+  /** The ids, to be read only. Throws DisposedError: there are none any more, and work under way is to hear of it. */
   get ids(): IntegerList {
+    this.#alive();
     return this.#parts.ids;
   }
 
