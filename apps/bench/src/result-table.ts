@@ -1,22 +1,13 @@
 /** A sweep's report as elements of the page, built node by node: no text becomes markup. */
 
-import {
-  lengthTable,
-  memoryTable,
-  type ReportTable,
-  remarks,
-  runFacts,
-  type SweepResult,
-  timeTable,
-} from '@inattention/bench';
+import { type ReportTable, remarks, reportTables, runFacts, type SweepResult } from '@inattention/bench';
 
 /** Facts, tables and remarks of a result. */
 export function resultElements(result: SweepResult): HTMLElement[] {
   const facts = runFacts(result).map(({ name, value }) => `${name}: ${value}`);
-  const tables = [memoryTable(result), timeTable(result), lengthTable(result)];
   return [
     list(facts),
-    ...tables.flatMap((table) => [tableElement(table), list(table.notes)]),
+    ...reportTables(result).flatMap((table) => [tableElement(table), list(table.notes)]),
     ...remarks(result).flatMap(({ title, lines }) => [withText('h2', title), list(lines)]),
   ];
 }

@@ -2,7 +2,7 @@
 
 import type { ContextDType, WeightDType } from '@inattention/core/math';
 import { lengthFlag } from './flags.ts';
-import type { Variant } from './result.ts';
+import type { Variant, WarmUpKind } from './result.ts';
 import type { Shape } from './shapes.ts';
 
 export interface SweepSettings {
@@ -13,13 +13,15 @@ export interface SweepSettings {
   readonly weightDType: WeightDType;
   readonly window: number;
   readonly selfUpTo: number;
+  readonly warmUpKind: WarmUpKind;
   readonly rounds: number;
   readonly roundTime: number;
   readonly memory?: number | undefined;
 }
 
 export function commandLine(settings: SweepSettings): string {
-  const { shape, lengths, variants, dtype, weightDType, window, selfUpTo, rounds, roundTime, memory } = settings;
+  const { shape, lengths, variants, dtype, weightDType, window, selfUpTo, warmUpKind, rounds, roundTime, memory } =
+    settings;
   return [
     'inattention bench',
     `--shape ${shape.name}`,
@@ -29,6 +31,7 @@ export function commandLine(settings: SweepSettings): string {
     `--weight-dtype ${weightDType}`,
     `--window ${window}`,
     `--self-up-to ${lengthFlag(selfUpTo)}`,
+    `--warm-up ${warmUpKind}`,
     `--rounds ${rounds}`,
     `--round-time ${roundTime}`,
     ...(memory === undefined ? [] : [`--memory ${memory}`]),

@@ -40,6 +40,7 @@ describe('bench', () => {
       '--lengths 48,96 --variants self,tables --self-up-to 48 --rounds 1 --out @a.json --report @a.html --markdown @a.md',
     );
     expect(out).toContain('first token, cold');
+    expect(out).toContain('revisited');
     const result = parseResult(read('a.json'));
     expect(result.rows.map(({ outcome }) => outcome)).toEqual(['measured', 'measured', 'extrapolated', 'measured']);
     expect(result.command).toMatch(/^inattention bench --shape small --lengths 48,96 --variants self,tables /);
@@ -48,6 +49,34 @@ describe('bench', () => {
     expect(read('b.html')).toBe(read('a.html'));
     expect(read('b.md')).toBe(read('a.md'));
     expect(readdirSync(folder).filter((name) => name.endsWith('.unfinished'))).toEqual([]);
+  }, 60_000);
+
+  test('later chapters of the measured book can warm the tables, and the result says so', async () => {
+    const { out } = await bench('--lengths 48 --variants tables --rounds 1 --warm-up same-book --out @d.json');
+    expect(out).toContain('Moby-Dick, tokens 131,088 to 262,160');
+    const { warmUpKind, warmUpTokens, command, rows } = parseResult(read('d.json'));
+    expect([warmUpKind, warmUpTokens]).toEqual(['same-book', 131_072]);
+    expect(command).toContain('--warm-up same-book');
+    expect(rows[0]?.timeToFirstTokenRevisited?.median).toBeGreaterThan(0);
+  }, 60_000);
+
+  test('many sessions write their result and tables', async () => {
+    const flags = '--sessions 3 --tokens 40 --rounds 1 --variants kv';
+    const { out, error } = await bench(`${flags} --out @s.json --markdown @s.md`);
+    const result = JSON.parse(read('s.json'));
+    expect(result).toMatchObject({ schema: 'inattention-bench-sessions/1', sessions: 3, tokens: 40, mode: 'kv' });
+    expect(result.rows.map(({ batch }: { batch: number }) => batch)).toEqual([1, 2]);
+    expect(error).toContain('s.json\n');
+    for (const text of [out, read('s.md')]) {
+      expect(text).toContain(result.bytes.context.toLocaleString('en-US'));
+      expect(text).toContain('Decode by batch size');
+    }
+    const printed = await bench(`${flags} --json`);
+    expect(JSON.parse(printed.out).bytes).toEqual(result.bytes);
+    await expect(bench('--from @s.json')).rejects.toMatchObject({
+      code: 'INVALID_FILE',
+      message: expect.stringContaining('inattention-bench-sessions/1'),
+    });
   }, 60_000);
 
   test('cancelled, it reports what was measured', async () => {
@@ -68,10 +97,14 @@ describe('bench', () => {
     await expect(bench('--report @none/a.html')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test.each(['--lengths 0', '--lengths 1Mi', '--variants tables,other', '--shape huge', '--context-dtype f64'])(
-    'refuses %s as bad usage',
-    async (flags) => {
-      await expect(bench(flags)).rejects.toMatchObject({ code: 'commander.invalidArgument' });
-    },
-  );
+  test.each([
+    '--lengths 0',
+    '--lengths 1Mi',
+    '--variants tables,other',
+    '--shape huge',
+    '--context-dtype f64',
+    '--warm-up mine',
+  ])('refuses %s as bad usage', async (flags) => {
+    await expect(bench(flags)).rejects.toMatchObject({ code: 'commander.invalidArgument' });
+  });
 });

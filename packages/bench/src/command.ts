@@ -9,6 +9,7 @@ import { benchSessions } from './batch/batch-command.ts';
 import type { BenchOutput } from './bench-output.ts';
 import { commandLine } from './command-line.ts';
 import { environment } from './environment.ts';
+import { chooseBench } from './flag-rules.ts';
 import {
   parseCount,
   parseDtype,
@@ -17,18 +18,18 @@ import {
   parseShape,
   parseThreads,
   parseVariants,
+  parseWarmUp,
   parseWeightDtype,
   variantNames,
 } from './flags.ts';
-import { benchKernels, refuseOtherFlags } from './kernels/kernel-command.ts';
+import { benchKernels } from './kernels/kernel-command.ts';
 import { checkOutputs, type OutputFiles, standardOutput, writeOutputs, writePartial } from './outputs.ts';
 import { progressDisplay } from './progress-display.ts';
 import { parseResult } from './report/parse-result.ts';
-import type { SweepResult, Variant } from './result.ts';
+import type { SweepResult, Variant, WarmUpKind } from './result.ts';
 import { type Shape, smallShape, sweepDefaults, sweepShapes } from './shapes.ts';
-import { decodedTokens, runSweep, warmUpDocumentTokens } from './sweep/sweep.ts';
-import { readMobyDick, readStateOfTheUnion } from './texts.ts';
-import { tokenise } from './tokenise.ts';
+import { runSweep } from './sweep/sweep.ts';
+import { readSweepTexts } from './sweep-texts.ts';
 
 interface BenchOptions extends OutputFiles {
   readonly lengths?: readonly number[];
@@ -38,6 +39,7 @@ interface BenchOptions extends OutputFiles {
   readonly weightDtype: WeightDType;
   readonly window: number;
   readonly selfUpTo?: number;
+  readonly warmUp: WarmUpKind;
   readonly rounds?: number;
   readonly roundTime?: number;
   readonly memory?: number;
@@ -53,51 +55,76 @@ interface BenchOptions extends OutputFiles {
 export function benchCommand(output: BenchOutput): Command {
   const shapes = sweepShapes.map(({ name }) => name).join(', ');
   return new Command('bench')
-    .description('Sweep context lengths: InAttention in every mode against the same-size self-attention model')
-    .option('--shape <name>', `one of ${shapes} (default: ${smallShape.name})`, parseShape)
-    .option('--lengths <list>', 'context lengths, comma-separated; Ki as suffix (default: by shape)', parseLengths)
-    .option('--variants <list>', `of ${variantNames.join(', ')} (default: all)`, parseVariants)
-    .option('--context-dtype <dtype>', 'f32 or f16, the baseline’s KV cache too', parseDtype, 'f32')
-    .option('--weight-dtype <dtype>', 'f32, f16 or i8, the baseline’s weights too', parseWeightDtype, 'f32')
-    .option('--window <w>', 'initial-state window of the InAttention model', parseCount, 3)
-    .option('--self-up-to <tokens>', 'run the baseline to this length, extrapolate beyond (default: 4Ki)', parseLength)
-    .option('--rounds <n>', 'rounds per length at most (default: 3; of kernels: 15)', parseCount)
-    .option('--round-time <ms>', 'begin a further round only while a length took less (default: by shape)', parseCount)
-    .option('--memory <bytes>', 'bytes the CPU backend may hold', parseCount)
-    .option('--out <file>', 'also write the result as JSON, after every measurement')
-    .option('--report <file>', 'also write one self-contained HTML page')
-    .option('--markdown <file>', 'also write the tables as Markdown')
-    .option('--from <file>', 'run nothing: report the result that an earlier --out wrote')
-    .option('--json', 'print the result as JSON instead of tables')
-    .option('--sessions <n>', 'measure this many sessions at once instead, by batch size', parseCount)
-    .option('--tokens <n>', 'ids of each of those sessions (default: 10000)', parseLength)
-    .option('--kernels', 'measure kernels instead, beside other libraries; takes --threads, --rounds, --out and --json')
-    .option(
-      '--threads <list>',
-      'numbers of threads to measure kernels with, comma-separated (default: 1)',
-      parseThreads,
+    .description(
+      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, or kernels',
     )
+    .optionsGroup('What to measure (the sweep, unless one of these is given):')
+    .option('--sessions <n>', 'n sessions at once, by batch size, instead of the sweep', parseCount)
+    .option('--kernels', 'kernels beside other libraries’, instead of the sweep')
+    .option('--from <file>', 'nothing: report again what the sweep’s --out wrote')
+    .optionsGroup('The model (sweep, --sessions):')
+    .option('--shape <name>', `${shapes} (default: ${smallShape.name})`, parseShape)
+    .option(
+      '--variants <list>',
+      `${variantNames.join(', ')}: the baseline and InAttention’s modes (default: all; --sessions takes one mode, default tables)`,
+      parseVariants,
+    )
+    .option('--context-dtype <dtype>', 'f32 or f16, of contexts and of the baseline’s KV cache', parseDtype, 'f32')
+    .option('--weight-dtype <dtype>', 'f32, f16 or i8, of both models’ matrices', parseWeightDtype, 'f32')
+    .option('--window <w>', 'tokens that an initial state is made of, in the InAttention model', parseCount, 3)
+    .option('--memory <bytes>', 'bytes that the backend may hold (default: 4 GiB)', parseCount)
+    .optionsGroup('How much is measured:')
+    .option(
+      '--lengths <list>',
+      'sweep: context lengths in tokens, such as 1Ki,4096 (default: 1Ki,4Ki,16Ki,64Ki; other shapes than small to 128Ki)',
+      parseLengths,
+    )
+    .option(
+      '--self-up-to <tokens>',
+      'sweep: run the baseline to this length, extrapolate beyond (default: 4Ki)',
+      parseLength,
+    )
+    .option(
+      '--warm-up <text>',
+      'sweep: what warm tables have served: other (State of the Union addresses) or same-book (later chapters)',
+      parseWarmUp,
+      'other',
+    )
+    .option('--rounds <n>', 'rounds per length at most (default: 3; --sessions: 5; --kernels: 15)', parseCount)
+    .option(
+      '--round-time <ms>',
+      'sweep: begin no further round of a length that took longer (default: 6000; other shapes than small 90000)',
+      parseCount,
+    )
+    .option('--tokens <n>', '--sessions: ids in each session (default: 10000)', parseLength)
+    .option('--threads <list>', '--kernels: numbers of threads, such as 1,2 (default: 1)', parseThreads)
+    .optionsGroup('Output (tables on standard output, progress on standard error):')
+    .option('--json', 'print the result as JSON instead of tables')
+    .option('--out <file>', 'also write the result as JSON; the sweep writes it after every measurement')
+    .option('--markdown <file>', 'also write the tables as Markdown')
+    .option('--report <file>', 'sweep, --from: also write one self-contained HTML page with charts')
+    .optionsGroup('Other:')
     .addHelpText(
       'after',
       `
-Text: Moby-Dick (measured) and State of the Union addresses (to warm tables), in a byte-pair vocabulary of the shape's size.
-Figures are medians of interleaved rounds; "~" marks extrapolated ones, with their formula. What does not fit is a row
-with the bytes it would need. Ctrl-C ends the sweep and reports what was measured.
+The sweep measures memory, time to the first token and time per further token on the text of Moby-Dick, in a byte-pair
+vocabulary of the shape's size. Mode tables is measured with an empty table (cold), one that has served another text (warm)
+and one that has every id of the text (revisited). Figures are medians of interleaved rounds; "~" marks extrapolated ones,
+with their formula. What does not fit is a row with the bytes it would need. Ctrl-C ends the sweep and reports what was measured.
 
 Examples:
-  inattention bench
+  inattention bench                                                             under a minute on two cores
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
   inattention bench --shape gpt2-124m --context-dtype f16 --lengths 1Ki,64Ki --variants self,tables,kv
   inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md
   inattention bench --kernels --threads 1,2 --out kernels.json
-  inattention bench --sessions 1000 --tokens 10000`,
+  inattention bench --sessions 1000 --tokens 10000 --out sessions.json`,
     )
     .action((options: BenchOptions, command: Command) => {
-      refuseOtherFlags(command, options.kernels === true);
-      if (options.kernels === true) return benchKernels(options, output);
-      return options.sessions === undefined
-        ? runBench(options, output)
-        : benchSessions({ ...options, sessions: options.sessions }, output);
+      const kind = chooseBench(command, options);
+      if (kind === 'kernels') return benchKernels(options, output);
+      if (kind === 'sessions') return benchSessions({ ...options, sessions: options.sessions as number }, output);
+      return runBench(options, output);
     });
 }
 
@@ -130,10 +157,8 @@ async function sweep(
   const { shape = smallShape, signal } = { ...options, signal: output.signal };
   const defaults = sweepDefaults(shape);
   const lengths = options.lengths ?? defaults.lengths;
-  const longest = Math.max(...lengths) + decodedTokens;
   output.error('Reading and tokenising text …\n');
-  const text = await tokenise(await readMobyDick(), longest, shape.vocabSize);
-  const warmUpText = await tokenise(await readStateOfTheUnion(), warmUpDocumentTokens, shape.vocabSize);
+  const { text, warmUpText } = await readSweepTexts(Math.max(...lengths), options.warmUp, shape.vocabSize);
   const memory = options.memory === undefined ? {} : { maxBytes: options.memory };
   const candidates: BackendCandidate[] = [{ name: 'cpu', create: () => createCpuBackend(memory) }];
   const { backend, reason } = await selectBackend(candidates, {
@@ -149,6 +174,7 @@ async function sweep(
     weightDType: options.weightDtype,
     window: options.window,
     selfUpTo: options.selfUpTo ?? defaults.selfUpTo,
+    warmUpKind: options.warmUp,
     rounds: options.rounds ?? defaults.rounds,
     roundTime: options.roundTime ?? defaults.roundTime,
   };

@@ -3,7 +3,7 @@
 import { type WeightDType, weightDTypes } from '@inattention/core/math';
 import { InvalidArgumentError as BadFlag } from 'commander';
 import { formatTokens } from './report/units.ts';
-import type { Variant } from './result.ts';
+import { type Variant, type WarmUpKind, warmUpKinds } from './result.ts';
 import { type Shape, sweepShapes } from './shapes.ts';
 
 export const variantNames: readonly Variant[] = ['self', 'tables', 'kv', 'states', 'ids'];
@@ -51,6 +51,12 @@ export function parseWeightDtype(text: string): WeightDType {
   const dtype = weightDTypes.find((known) => known === text);
   if (dtype === undefined) throw new BadFlag(`It is one of ${weightDTypes.join(', ')}.`);
   return dtype;
+}
+
+export function parseWarmUp(text: string): WarmUpKind {
+  const kind = warmUpKinds.find((known) => known === text);
+  if (kind === undefined) throw new BadFlag(`It is one of ${warmUpKinds.join(', ')}.`);
+  return kind;
 }
 
 export function parseCount(text: string): number {

@@ -14,6 +14,8 @@ export {
   planReport,
   type ReportColumn,
   type ReportTable,
+  reportTables,
+  tableStates,
   timeTable,
 } from './report/report-table.ts';
 export { formatBytes, formatMilliseconds, formatRatio, formatTokens } from './report/units.ts';
@@ -28,6 +30,7 @@ export {
   type TextRow,
   type Timing,
   type Variant,
+  type WarmUpKind,
 } from './result.ts';
 export {
   configOf,

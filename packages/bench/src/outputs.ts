@@ -1,6 +1,6 @@
 /** Where a sweep's result goes: files of several kinds, written whole or not at all, and standard output. Node only. */
 
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError } from '@inattention/core';
 import { htmlReport } from './report/html-report.ts';
@@ -16,11 +16,17 @@ export interface OutputFiles {
   readonly markdown?: string;
 }
 
-/** Throws InvalidArgumentError when a file could not be written because its folder is missing: before a long sweep. */
+/** Throws InvalidArgumentError for a file whose folder is missing, or that is a folder: before a long run, not after. */
 export function checkOutputs({ out, report, markdown }: OutputFiles): void {
   for (const file of [out, report, markdown]) {
-    if (file === undefined || existsSync(dirname(file))) continue;
-    throw new InvalidArgumentError({ what: `${file} cannot be written.`, got: 'a folder that does not exist' });
+    if (file === undefined) continue;
+    const what = `${file} cannot be written.`;
+    if (!existsSync(dirname(file))) {
+      throw new InvalidArgumentError({ what, got: 'a folder that does not exist', fix: `make ${dirname(file)} first` });
+    }
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+      throw new InvalidArgumentError({ what, got: 'a folder', expected: 'a file name' });
+    }
   }
 }
 
@@ -30,6 +36,15 @@ export async function writeOutputs(result: SweepResult, { out, report, markdown 
   if (report !== undefined) writeWhole(report, await htmlReport(result));
   if (markdown !== undefined) writeWhole(markdown, markdownReport(result));
   return [out, report, markdown].filter((file) => file !== undefined);
+}
+
+/** Writes the texts whose files were asked for and returns the files. */
+export function writeTexts(texts: readonly (readonly [file: string | undefined, text: string])[]): string[] {
+  return texts.flatMap(([file, text]) => {
+    if (file === undefined) return [];
+    writeWhole(file, text);
+    return [file];
+  });
 }
 
 /** Writes the JSON of what was measured so far, so that it outlives the program. */
@@ -47,7 +62,7 @@ function resultJson(result: SweepResult): string {
 }
 
 /** A reader of the file sees the old text or the new one, also when the program is killed meanwhile. */
-export function writeWhole(file: string, text: string): void {
+function writeWhole(file: string, text: string): void {
   const unfinished = `${file}.unfinished`;
   writeFileSync(unfinished, text);
   renameSync(unfinished, file);

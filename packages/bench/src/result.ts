@@ -2,7 +2,11 @@
 
 import type { ContextDType, ContextMode, WeightDType } from '@inattention/core/math';
 
-export const resultSchema = 'inattention-bench/2';
+export const resultSchema = 'inattention-bench/3';
+
+/** What the document is that warm tables have served: later chapters of the measured book, or another text. */
+export const warmUpKinds = ['same-book', 'other'] as const;
+export type WarmUpKind = (typeof warmUpKinds)[number];
 
 /** One model in one context mode. `self`: the same-size self-attention model with its KV cache. */
 export type Variant = ContextMode | 'self';
@@ -56,6 +60,8 @@ export interface SweepRow {
   readonly timeToFirstTokenWarm: Timing | null;
   /** Why there is no warm figure although there is a table. */
   readonly warmRefused?: string;
+  /** The same once every id of the text has been seen; null where there is no table, and in results before schema 3. */
+  readonly timeToFirstTokenRevisited: Timing | null;
   /** Per token after that. */
   readonly decode: Timing | null;
   /** Largest |logit − logit of mode kv| over the largest |logit|, at the first token; null for `self`. */
@@ -114,6 +120,7 @@ export interface SweepResult {
   readonly selfUpTo: number;
   readonly text: SweepText;
   readonly warmUpText: SweepText;
+  readonly warmUpKind: WarmUpKind;
   /** Tokens of it that warm tables have served. */
   readonly warmUpTokens: number;
   readonly texts: readonly TextRow[];

@@ -1,15 +1,15 @@
 /** `inattention bench --sessions`: many sessions at once from the command line. Node only. */
 
-import { InvalidArgumentError } from '@inattention/core';
 import type { ContextMode, WeightDType } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
 import type { BenchOutput } from '../bench-output.ts';
 import { environment } from '../environment.ts';
+import { checkOutputs, writeTexts } from '../outputs.ts';
 import type { Variant } from '../result.ts';
 import { type Shape, smallShape } from '../shapes.ts';
 import { readMobyDick } from '../texts.ts';
 import { tokenise } from '../tokenise.ts';
-import { batchReport } from './batch-report.ts';
+import { batchMarkdown, batchReport } from './batch-report.ts';
 import { runBatch } from './run-batch.ts';
 
 export interface BatchCommandOptions {
@@ -22,6 +22,8 @@ export interface BatchCommandOptions {
   readonly window: number;
   readonly rounds?: number;
   readonly memory?: number;
+  readonly out?: string;
+  readonly markdown?: string;
   readonly json?: boolean;
 }
 
@@ -30,13 +32,12 @@ const batches = [1, 2, 4, 8, 16, 32, 64];
 /** Ids between the beginnings of two stretches, and of the text to use, at most. */
 const [longestStride, longestText] = [256, 250_000];
 
-/** Measures one mode (the first of `variants`; default tables) and prints the result. */
+/** Measures one mode (the only one of `variants`; default tables), writes the result and prints it. */
 export async function benchSessions(options: BatchCommandOptions, output: BenchOutput): Promise<void> {
-  const { sessions, tokens = 10_000, shape = smallShape, variants: [mode = 'tables'] = [], rounds = 5 } = options;
-  const { contextDtype: dtype, weightDtype: weightDType, window, memory, json } = options;
-  if (mode === 'self') {
-    throw new InvalidArgumentError({ what: 'Sessions are measured in a mode of InAttention.', got: mode });
-  }
+  const { sessions, tokens = 10_000, shape = smallShape, variants = [], rounds = 5 } = options;
+  const { contextDtype: dtype, weightDtype: weightDType, window, memory, out, markdown, json } = options;
+  checkOutputs(options);
+  const mode = variants.find((variant) => variant !== 'self') ?? 'tables';
   const stride = Math.max(1, Math.min(longestStride, Math.floor((longestText - tokens) / sessions)));
   const sizes = batches.filter((batch) => batch <= sessions);
   const ahead = (rounds + 1) * sizes.length; // ids each session decodes at most
@@ -53,7 +54,10 @@ export async function benchSessions(options: BatchCommandOptions, output: BenchO
       signal: output.signal,
       onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
     });
-    output.out(json === true ? `${JSON.stringify(result, null, 2)}\n` : batchReport(result));
+    const resultJson = `${JSON.stringify(result, null, 2)}\n`;
+    const files = [[out, resultJson] as const, [markdown, batchMarkdown(result)] as const];
+    for (const file of writeTexts(files)) output.error(`Wrote ${file}\n`);
+    output.out(json === true ? resultJson : batchReport(result));
   } finally {
     backend.dispose();
   }

@@ -31,6 +31,8 @@ export interface BatchRow {
 
 export interface BatchResult {
   readonly schema: typeof batchResultSchema;
+  /** When it began, ISO 8601. */
+  readonly created: string;
   readonly command: string;
   readonly environment: Readonly<Record<string, string | number>>;
   readonly backend: { readonly name: string; readonly device: string };

@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@inattention/cpu';
 import { describe, expect, test } from 'vitest';
 import type { Shape } from '../shapes.ts';
-import { batchReport } from './batch-report.ts';
+import { batchMarkdown, batchReport } from './batch-report.ts';
 import { type BatchBenchOptions, runBatch } from './run-batch.ts';
 
 const shape: Shape = {
@@ -55,9 +55,11 @@ describe('many sessions', () => {
       for (const { batch, stepMs, tokensPerSecond } of result.rows) {
         expect(tokensPerSecond).toBeCloseTo((1000 * batch) / stepMs);
       }
-      const report = batchReport(result);
-      expect(report).toContain('5 sessions of 300 ids each');
-      expect(report).toContain(`${result.bytes.context.toLocaleString('en-US')} bytes`);
+      for (const report of [batchReport(result), batchMarkdown(result)]) {
+        expect(report).toContain('Sessions: 5 of 300 ids each');
+        expect(report).toContain(` ${result.bytes.context.toLocaleString('en-US')} `);
+        expect(report).toContain(` ${result.rows[2]?.tokensPerSecond.toFixed(1)} `);
+      }
     },
   );
 

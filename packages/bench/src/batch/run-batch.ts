@@ -35,6 +35,7 @@ export interface BatchBenchOptions {
 /** Throws InAttentionError when measured bytes are not the planned ones, AbortedError, and what sessions throw. */
 export async function runBatch(options: BatchBenchOptions): Promise<BatchResult> {
   const { backend, shape, text, mode, dtype, weightDType, window, sessions, tokens, stride } = options;
+  const created = new Date().toISOString();
   const config = configOf(shape, 'inattention', window);
   using model = createModel(config, backend, { seed: 1, windowDeviation: 0.02, weightDType });
   const start = performance.now();
@@ -51,6 +52,7 @@ export async function runBatch(options: BatchBenchOptions): Promise<BatchResult>
   const { title, tokenizer } = text;
   return {
     schema: batchResultSchema,
+    created,
     command: options.command,
     environment: options.environment,
     backend: { name: backend.name, device: backend.info.device },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { kernelReport } from './kernel-report.ts';
+import { kernelMarkdown, kernelReport } from './kernel-report.ts';
 import { type KernelFigure, type KernelResult, kernelSchema } from './kernel-result.ts';
 
 const figure: KernelFigure = {
@@ -50,8 +50,8 @@ test('every figure, ratio and fact is in the report', () => {
   expect(report).toContain('GEMM 512³; 2 threads');
   expect(report).toContain('GEMM 512³; 1 thread\n');
   expect(report).toContain('limit: fused');
-  expect(report).toContain('peer: onnxruntime-web 1.30.0');
-  expect(report).toContain('peer: tfjs is not installed; to measure it: npm install tfjs');
+  expect(report).toContain('Peer: onnxruntime-web 1.30.0');
+  expect(report).toContain('Peer: tfjs is not installed; to measure it: npm install tfjs');
   expect(report).toContain('A text (BPE); 1,300 distinct ids in 4,096');
 });
 
@@ -60,6 +60,17 @@ test('figures that do not count are marked, and only then is the mark explained'
   expect(kernelReport(result)).toContain('the figure does not count');
   const quiet = { ...result, figures: [figure] };
   expect(kernelReport(quiet)).not.toContain('does not count');
+});
+
+test('Markdown has the same tables, and as many cells in each row', () => {
+  const text = kernelMarkdown(result);
+  expect(text).toContain('## GEMM 512³; 2 threads');
+  expect(text).toContain('| inattention | 3.25 ms | 3.13 ms | 82.6 GFLOP/s | 88 % | 1.96 | 3e-7 |');
+  const tables = text.split('\n\n').filter((part) => part.startsWith('|'));
+  expect(tables.length).toBe(2);
+  for (const table of tables) {
+    expect(new Set(table.split('\n').map((line) => line.split('|').length)).size).toBe(1);
+  }
 });
 
 test('control sequences in names do not reach the terminal', () => {

@@ -1,23 +1,47 @@
-/** The kernel bench as tables of text for terminals. */
+/** The kernel bench as text for terminals and as Markdown. */
 
-import Table from 'cli-table3';
+import { environmentFacts, type Fact } from '../report/facts.ts';
+import { markdownFacts, markdownTable } from '../report/markdown.ts';
+import type { ReportTable } from '../report/report-table.ts';
+import { tableLines, withoutControls } from '../report/terminal.ts';
 import { formatMilliseconds, formatRatio } from '../report/units.ts';
 import type { KernelFigure, KernelRatio, KernelResult } from './kernel-result.ts';
 
-/** The whole report: the run's facts, a table for each bench and thread count, and what the marks mean. */
+const title = 'Kernel bench';
+
+/** The whole report for terminals: the run's facts, a table for each bench and thread count, and what the marks mean. */
 export function kernelReport(result: KernelResult): string {
-  const { environment, devices, peers, text, contexts, rounds, warmUpCalls } = result;
-  const facts = [
-    ...Object.entries(environment).map(([name, value]) => `${name}: ${value}`),
-    ...devices.map(({ threads, device }) => `device with ${threads} thread${threads === 1 ? '' : 's'}: ${device}`),
-    ...peers.map(({ name, version, missing }) => (version === null ? `peer: ${missing}` : `peer: ${name} ${version}`)),
-    `contexts: ${text.title} (${text.tokenizer}); ${contexts.map(distinctOf).join(', ')}`,
-    `medians of ${rounds} interleaved rounds after ${warmUpCalls} calls`,
-    ...(result.command === undefined ? [] : [`command: ${result.command}`]),
-  ];
-  const tables = groupsOf(result.figures).flatMap((figures) => ['', ...benchTable(figures, result.ratios)]);
-  const lines = ['Kernel bench', ...facts, ...tables, '', ...legend(result.figures)];
+  const facts = kernelFacts(result).map(({ name, value }) => `${name}: ${value}`);
+  const tables = groupsOf(result.figures).map((figures) => benchTable(figures, result.ratios));
+  const lines = [title, ...facts, '', ...tables.flatMap(tableLines), ...legend(result.figures)];
   return `${lines.map(withoutControls).join('\n')}\n`;
+}
+
+/** The whole report as Markdown; ends with a line break. */
+export function kernelMarkdown(result: KernelResult): string {
+  const tables = groupsOf(result.figures).map((figures) => benchTable(figures, result.ratios));
+  const marks = markdownFacts(legendFacts(result.figures));
+  return `${[`# ${title}`, markdownFacts(kernelFacts(result)), ...tables.map(markdownTable), marks].join('\n\n')}\n`;
+}
+
+function kernelFacts(result: KernelResult): Fact[] {
+  const { environment, devices, peers, text, contexts, rounds, warmUpCalls } = result;
+  return [
+    ...devices.map(({ threads, device }) => ({ name: `Device with ${counted(threads)}`, value: device })),
+    ...peers.map(({ name, version, missing = '' }) => ({
+      name: 'Peer',
+      value: version === null ? missing : `${name} ${version}`,
+    })),
+    { name: 'Contexts', value: `${text.title} (${text.tokenizer}); ${contexts.map(distinctOf).join(', ')}` },
+    { name: 'Figures', value: `medians of ${rounds} interleaved rounds after ${warmUpCalls} calls` },
+    ...environmentFacts(environment),
+    { name: 'Date', value: result.created },
+    ...(result.command === undefined ? [] : [{ name: 'To repeat it', value: result.command }]),
+  ];
+}
+
+function counted(threads: number): string {
+  return `${threads} thread${threads === 1 ? '' : 's'}`;
 }
 
 function distinctOf({ tokens, distinct }: KernelResult['contexts'][number]): string {
@@ -34,18 +58,17 @@ function groupsOf(figures: readonly KernelFigure[]): KernelFigure[][] {
   return [...groups.values()];
 }
 
-function benchTable(figures: readonly KernelFigure[], ratios: readonly KernelRatio[]): string[] {
+function benchTable(figures: readonly KernelFigure[], ratios: readonly KernelRatio[]): ReportTable {
   const { bench, threads } = figures[0] as KernelFigure;
-  const table = new Table({
-    head: ['', 'median', 'fastest', 'rate', 'of the limit', 'cpu/wall', 'error'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const figure of figures) table.push(row(figure));
   const own = ratios.filter((ratio) => ratio.bench === bench && ratio.threads === threads);
   const notes = figures.flatMap(({ contestant, note }) => (note === undefined ? [] : [`${contestant}: ${note}`]));
-  const title = `${bench}; ${threads} thread${threads === 1 ? '' : 's'}`;
-  return [title, table.toString(), ...own.map(ratioLine), ...notes];
+  const numbers = ['median', 'fastest', 'rate', 'of the limit', 'cpu/wall', 'error'];
+  return {
+    title: `${bench}; ${counted(threads)}`,
+    notes: [...own.map(ratioLine), ...notes],
+    columns: [{ title: '', align: 'left' }, ...numbers.map((name) => ({ title: name, align: 'right' as const }))],
+    rows: figures.map(row),
+  };
 }
 
 function row(figure: KernelFigure): string[] {
@@ -70,15 +93,19 @@ function ratioLine({ ours, other, speed, counts }: KernelRatio): string {
 }
 
 function legend(figures: readonly KernelFigure[]): string[] {
-  return [
-    'error: largest difference from a float64 loop, over its largest number, checked before timing.',
-    ...(figures.every(({ counts }) => counts)
-      ? []
-      : ['*: something else ran on the machine (cpu/wall below 0.9 × threads); the figure does not count.']),
-  ];
+  return legendFacts(figures).map(({ name, value }) => `${name}: ${value}`);
 }
 
-/** Text of other packages never reaches the terminal as control sequences. */
-function withoutControls(text: string): string {
-  return text.replace(/[^\P{Cc}\n]/gu, '\uFFFD');
+function legendFacts(figures: readonly KernelFigure[]): Fact[] {
+  return [
+    { name: 'error', value: 'largest difference from a float64 loop, over its largest number, checked before timing.' },
+    ...(figures.every(({ counts }) => counts)
+      ? []
+      : [
+          {
+            name: '*',
+            value: 'something else ran on the machine (cpu/wall below 0.9 × threads); the figure does not count.',
+          },
+        ]),
+  ];
 }

@@ -1,7 +1,12 @@
 /** The report's sentences: what was run, on what, how to repeat it, and what has to be known to read the tables. */
 
-import type { SweepResult } from '../result.ts';
+import type { SweepResult, WarmUpKind } from '../result.ts';
 import { formatBytes, formatTokens } from './units.ts';
+
+const warmUpNames: Readonly<Record<WarmUpKind, string>> = {
+  'same-book': 'the book that is measured, past the longest text measured',
+  other: 'another text than the one measured',
+};
 
 export interface Fact {
   readonly name: string;
@@ -17,9 +22,17 @@ const environmentNames: Readonly<Record<string, string>> = {
   memoryBytes: 'Machine’s memory',
 };
 
+/** The machine. */
+export function environmentFacts(environment: SweepResult['environment']): Fact[] {
+  return Object.entries(environment).map(([name, value]) => ({
+    name: Object.hasOwn(environmentNames, name) ? (environmentNames[name] as string) : name,
+    value: name === 'memoryBytes' ? formatBytes(Number(value)) : String(value),
+  }));
+}
+
 /** What was run, name by name. */
 export function runFacts(result: SweepResult): Fact[] {
-  const { parameters, weightBytes, text, warmUpText, warmUpTokens, environment } = result;
+  const { parameters, weightBytes, text, warmUpText, warmUpKind, warmUpTokens, environment } = result;
   const difference = (100 * (parameters.inattention / parameters.self - 1)).toFixed(1);
   const count = (value: number) => value.toLocaleString('en-US');
   return [
@@ -43,12 +56,9 @@ export function runFacts(result: SweepResult): Fact[] {
     { name: 'Text', value: `${text.title} (${text.source}; ${text.licence}), ${text.tokenizer}` },
     {
       name: 'Warm tables have served',
-      value: `${formatTokens(warmUpTokens)} tokens of ${warmUpText.title} (${warmUpText.source}; ${warmUpText.licence})`,
+      value: `${formatTokens(warmUpTokens)} tokens of ${warmUpText.title} (${warmUpText.source}; ${warmUpText.licence}): ${warmUpNames[warmUpKind]}`,
     },
-    ...Object.entries(environment).map(([name, value]) => ({
-      name: Object.hasOwn(environmentNames, name) ? (environmentNames[name] as string) : name,
-      value: name === 'memoryBytes' ? formatBytes(Number(value)) : String(value),
-    })),
+    ...environmentFacts(environment),
     { name: 'Date', value: result.created },
     ...(result.command === undefined ? [] : [{ name: 'To repeat it', value: result.command }]),
   ];

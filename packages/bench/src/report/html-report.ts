@@ -10,7 +10,7 @@ import { charts } from './page/chart-series.ts';
 import { element } from './page/element.ts';
 import { style } from './page/style.ts';
 import { tableElement } from './page/table-element.ts';
-import { lengthTable, memoryTable, planReport, type ReportTable, timeTable } from './report-table.ts';
+import { planReport, type ReportTable, reportTables } from './report-table.ts';
 
 /** The page, as text. */
 export async function htmlReport(result: SweepResult): Promise<string> {
@@ -47,7 +47,7 @@ export async function htmlReport(result: SweepResult): Promise<string> {
         { class: 'charts' },
         drawn.map((chart) => chartFigure(document, chart)),
       ),
-      ...[memoryTable(result), timeTable(result), lengthTable(result)].flatMap((table) => section(document, table)),
+      ...reportTables(result).flatMap((table) => section(document, table)),
       ...remarks(result).flatMap(({ title: name, lines }) => [make('h2', {}, [name]), list(document, lines)]),
       ...section(document, planReport(result)),
     ]),

@@ -1,26 +1,30 @@
 /** A sweep as Markdown, for a README or an issue. */
 
 import type { SweepResult } from '../result.ts';
-import { remarks, runFacts } from './facts.ts';
-import { lengthTable, memoryTable, planReport, type ReportTable, timeTable } from './report-table.ts';
+import { type Fact, remarks, runFacts } from './facts.ts';
+import { planReport, type ReportTable, reportTables } from './report-table.ts';
 
 /** The whole report; ends with a line break. */
 export function markdownReport(result: SweepResult): string {
   const parts = [
     '# Context sweep',
-    runFacts(result)
-      .map(({ name, value }) => `- ${plain(name)}: ${plain(value)}`)
-      .join('\n'),
-    ...[memoryTable(result), timeTable(result), lengthTable(result)].map(section),
+    markdownFacts(runFacts(result)),
+    ...reportTables(result).map(markdownTable),
     ...remarks(result).map(({ title, lines }) =>
       [`## ${plain(title)}`, lines.map((line) => `- ${plain(line)}`).join('\n')].join('\n\n'),
     ),
-    section(planReport(result)),
+    markdownTable(planReport(result)),
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
-function section({ title, notes, columns, rows }: ReportTable): string {
+/** Facts as a list. */
+export function markdownFacts(facts: readonly Fact[]): string {
+  return facts.map(({ name, value }) => `- ${plain(name)}: ${plain(value)}`).join('\n');
+}
+
+/** A table under its title, its notes below. */
+export function markdownTable({ title, notes, columns, rows }: ReportTable): string {
   const line = (cells: readonly string[]) => `| ${cells.map(plain).join(' | ')} |`;
   const table = [
     line(columns.map((column) => column.title)),

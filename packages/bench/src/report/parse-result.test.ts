@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planTable } from '../plan-table.ts';
-import { outcomes, resultSchema, type SweepResult } from '../result.ts';
+import { outcomes, resultSchema, type SweepResult, warmUpKinds } from '../result.ts';
 import { parseResult } from './parse-result.ts';
 
 /** Keys that valibot drops from records, whoever sends them. */
@@ -34,6 +34,7 @@ const row = fc.record(
     timeToFirstToken: fc.option(timing),
     timeToFirstTokenWarm: fc.option(timing),
     warmRefused: fc.string(),
+    timeToFirstTokenRevisited: fc.option(timing),
     decode: fc.option(timing),
     disagreement: fc.option(amount),
   },
@@ -48,6 +49,7 @@ const row = fc.record(
       'peakBytes',
       'timeToFirstToken',
       'timeToFirstTokenWarm',
+      'timeToFirstTokenRevisited',
       'decode',
       'disagreement',
     ],
@@ -74,6 +76,7 @@ const results = fc.record({
   selfUpTo: count,
   text,
   warmUpText: text,
+  warmUpKind: fc.constantFrom(...warmUpKinds),
   warmUpTokens: count,
   texts: fc.array(fc.record({ tokens: count, distinct: count, unseenAfterWarmUp: amount })),
   gemmFlopsPerSecond: fc.option(amount),
@@ -106,13 +109,29 @@ describe('parseResult', () => {
     );
   });
 
+  test('reads results of the schema before, which had no revisited state and another text to warm up with', () => {
+    fc.assert(
+      fc.property(results, ({ warmUpKind: _, rows, ...rest }) => {
+        const olderRows = rows.map(({ timeToFirstTokenRevisited: __, ...older }) => older);
+        const older = JSON.stringify({ ...rest, schema: 'inattention-bench/2', rows: olderRows });
+        const upgraded = olderRows.map((older) => ({ ...older, timeToFirstTokenRevisited: null }));
+        expect(parseResult(older)).toEqual({ ...rest, schema: resultSchema, warmUpKind: 'other', rows: upgraded });
+      }),
+    );
+    for (const rows of ['none', undefined, [7]]) {
+      expect(() => parseResult(JSON.stringify({ schema: 'inattention-bench/2', rows }))).toThrow(
+        expect.objectContaining({ code: 'INVALID_FILE' }),
+      );
+    }
+  });
+
   test('refuses negative times, other versions and texts that are no JSON', () => {
     const [result] = fc.sample(results, { numRuns: 1, seed: 1 }) as [SweepResult];
     const [sample] = fc.sample(row, { numRuns: 1, seed: 1 });
     const rows = [{ ...sample, decode: { median: -1, rounds: 1 } }];
     for (const [json, what] of [
       [JSON.stringify({ ...result, rows }), 'rows.0.decode.median'],
-      [JSON.stringify({ ...result, schema: 'inattention-bench/1' }), 'inattention-bench/2'],
+      [JSON.stringify({ ...result, schema: 'inattention-bench/1' }), 'inattention-bench/3'],
       ['[]', 'field'],
       ['null', 'field'],
       ['{', 'not JSON'],

@@ -1,8 +1,8 @@
-/** Reads a result file: JSON of this version's schema, checked to the last field. */
+/** Reads a result file: JSON of this version's schema or the one before it, checked to the last field. */
 
 import { InvalidFileError } from '@inattention/core';
 import * as v from 'valibot';
-import { outcomes, resultSchema, type SweepResult } from '../result.ts';
+import { outcomes, resultSchema, type SweepResult, warmUpKinds } from '../result.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const amount = v.pipe(v.number(), v.minValue(0));
@@ -29,6 +29,7 @@ const row = v.object({
   timeToFirstToken: v.nullable(timing),
   timeToFirstTokenWarm: v.nullable(timing),
   warmRefused: v.exactOptional(v.string()),
+  timeToFirstTokenRevisited: v.nullable(timing),
   decode: v.nullable(timing),
   disagreement: v.nullable(amount),
 });
@@ -71,6 +72,7 @@ const schema: v.GenericSchema<unknown, SweepResult> = v.object({
   selfUpTo: count,
   text,
   warmUpText: text,
+  warmUpKind: v.picklist(warmUpKinds),
   warmUpTokens: count,
   texts: v.array(v.object({ tokens: count, distinct: count, unseenAfterWarmUp: amount })),
   gemmFlopsPerSecond: v.nullable(amount),
@@ -79,16 +81,19 @@ const schema: v.GenericSchema<unknown, SweepResult> = v.object({
   plan: v.array(planRow),
 });
 
-/** The result in `json`; `file` names it in errors. Throws InvalidFileError: no JSON, another version, a wrong field. */
+/** Results without the revisited state, which warmed tables with another text. */
+const olderSchema = 'inattention-bench/2';
+
+/** The result in `json`, as of this schema; `file` names it in errors. Throws InvalidFileError: no JSON, another version, a wrong field. */
 export function parseResult(json: string, file = 'The result'): SweepResult {
-  const fix = 'give a file that `inattention bench --out` of this version wrote';
+  const fix = 'give a file that the sweep, `inattention bench --out`, wrote';
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (cause) {
     throw new InvalidFileError({ what: `${file} is not JSON.`, got: (cause as Error).message, fix, cause });
   }
-  const parsed = v.safeParse(schema, value);
+  const parsed = v.safeParse(schema, upgrade(value));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new InvalidFileError({
@@ -97,4 +102,18 @@ export function parseResult(json: string, file = 'The result'): SweepResult {
     expected: issue.expected ?? issue.message,
     fix,
   });
+}
+
+/** An older result with the fields it lacks; anything else as it is, for the check to judge. */
+function upgrade(value: unknown): unknown {
+  if (!isRecord(value) || value.schema !== olderSchema) return value;
+  const { rows } = value;
+  const upgraded = Array.isArray(rows)
+    ? rows.map((row: unknown) => (isRecord(row) ? { ...row, timeToFirstTokenRevisited: null } : row))
+    : rows;
+  return { ...value, schema: resultSchema, warmUpKind: 'other', ...('rows' in value && { rows: upgraded }) };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }

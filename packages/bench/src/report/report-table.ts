@@ -20,6 +20,12 @@ export interface ReportTable {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** Every table of what was measured, in order; the plan's comes after the remarks. */
+export function reportTables(result: SweepResult): ReportTable[] {
+  const tables = [memoryTable(result), timeTable(result), tableStates(result), lengthTable(result)];
+  return tables.filter(({ rows }) => rows.length > 0);
+}
+
 /** Memory of every row, measured beside planned. */
 export function memoryTable(result: SweepResult): ReportTable {
   return {
@@ -52,23 +58,19 @@ export function memoryTable(result: SweepResult): ReportTable {
   };
 }
 
-/** First token and decode of every row, with ratios to the baseline. */
+/** First token with an empty table and decode of every row, with ratios to the baseline. */
 export function timeTable(result: SweepResult): ReportTable {
   return {
     title: 'Time',
     notes: [
-      'First token: from ids in hand to the first logits, weights loaded. Cold: empty table. Warm: the table has served another document.',
+      'First token: from ids in hand to the first logits, weights loaded; cold: with an empty table. Decode: median per token.',
       '“against self”: the baseline’s time over this one, same run. “arithmetic”: the baseline’s multiply-adds to the first token over this row’s, for this text: what the cold ratio would be at equal rates.',
-      'Warm is also given in decode steps at that length. Decode: median per token.',
     ],
     columns: [
       ...leading,
       right('first token, cold'),
       right('against self'),
       right('arithmetic'),
-      right('first token, warm'),
-      right('against self'),
-      right('in decode steps'),
       right('decode per token'),
       right('against self'),
       right('rounds'),
@@ -81,14 +83,56 @@ export function timeTable(result: SweepResult): ReportTable {
         timing(row.timeToFirstToken, row),
         ratio(ratios.cold),
         plainRatio(ratios.work),
-        row.warmRefused === undefined ? timing(row.timeToFirstTokenWarm) : 'does not fit',
-        ratio(ratios.warm),
-        ratios.warmInDecodeSteps === null ? '' : ratios.warmInDecodeSteps.toFixed(1),
         timing(row.decode, row),
         ratio(ratios.decode),
         row.outcome === 'measured' ? String(row.timeToFirstToken?.rounds ?? '') : '',
       ];
     }),
+  };
+}
+
+/** First token of mode tables by what its table has seen. No rows where that mode was not swept. */
+export function tableStates(result: SweepResult): ReportTable {
+  return {
+    title: 'First token of mode tables, by what its table has seen',
+    notes: [
+      'Cold: nothing. Warm: the document named above, nothing of the text; the ids “unseen when warm” are computed. Revisited: every id of the text, as when it is asked about again in a new session.',
+      '“in steps”: in decode steps at that length, the median over the median step of the same run. What is left when revisited is about one.',
+    ],
+    columns: [
+      right('tokens'),
+      right('distinct ids'),
+      right('cold'),
+      right('in steps'),
+      right('against self'),
+      right('unseen when warm'),
+      right('warm'),
+      right('in steps'),
+      right('against self'),
+      right('revisited'),
+      right('in steps'),
+      right('against self'),
+    ],
+    rows: result.rows
+      .filter(({ variant }) => variant === 'tables')
+      .map((row) => {
+        const ratios = ratiosOf(row, result.rows);
+        const text = result.texts.find(({ tokens }) => tokens === row.tokens);
+        return [
+          formatTokens(row.tokens),
+          text === undefined ? '' : text.distinct.toLocaleString('en-US'),
+          timing(row.timeToFirstToken, row),
+          steps(ratios.coldInDecodeSteps),
+          ratio(ratios.cold),
+          text === undefined ? '' : percent(text.unseenAfterWarmUp),
+          row.warmRefused === undefined ? timing(row.timeToFirstTokenWarm) : 'does not fit',
+          steps(ratios.warmInDecodeSteps),
+          ratio(ratios.warm),
+          timing(row.timeToFirstTokenRevisited),
+          steps(ratios.revisitedInDecodeSteps),
+          ratio(ratios.revisited),
+        ];
+      }),
   };
 }
 
@@ -100,19 +144,12 @@ export function lengthTable(result: SweepResult): ReportTable {
     notes: [
       `Baseline’s prefill: its arithmetic as executed over its first-token time, as a share of this run’s matrix product rate (${gemm === null ? 'not measured' : `${(gemm / 1e9).toFixed(1)} GFLOP/s at 512³`}).`,
     ],
-    columns: [
-      right('tokens'),
-      right('distinct ids'),
-      right('unseen when warm'),
-      right('baseline’s prefill'),
-      right('of the GEMM rate'),
-    ],
-    rows: result.texts.map(({ tokens, distinct, unseenAfterWarmUp }) => {
+    columns: [right('tokens'), right('distinct ids'), right('baseline’s prefill'), right('of the GEMM rate')],
+    rows: result.texts.map(({ tokens, distinct }) => {
       const rate = selfPrefill.find((prefill) => prefill.tokens === tokens)?.flopsPerSecond;
       return [
         formatTokens(tokens),
         distinct.toLocaleString('en-US'),
-        percent(unseenAfterWarmUp),
         rate === undefined ? 'not run' : `${(rate / 1e9).toFixed(1)} GFLOP/s`,
         rate === undefined || gemm === null ? '' : percent(rate / gemm),
       ];
@@ -169,6 +206,10 @@ function notRun({ outcome }: SweepRow): string {
 
 function ratio(value: Ratio | null): string {
   return value === null ? '' : (value.extrapolated ? '~' : '') + formatRatio(value.value);
+}
+
+function steps(value: number | null): string {
+  return value === null ? '' : value.toFixed(1);
 }
 
 function plainRatio(value: number | null): string {

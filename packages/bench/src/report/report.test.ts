@@ -6,7 +6,7 @@ import { htmlReport } from './html-report.ts';
 import { markdownReport } from './markdown.ts';
 import { charts, describeChart } from './page/chart-series.ts';
 import { ratiosOf } from './ratios.ts';
-import { memoryTable, timeTable } from './report-table.ts';
+import { reportTables, tableStates } from './report-table.ts';
 import { terminalReport } from './terminal.ts';
 
 const hostile = '</td><script src="https://evil.example/x.js">alert(1)</script>"\' | `x` \u001b[31m\u0000';
@@ -31,6 +31,7 @@ function row(tokens: number, variant: Variant, ms: number | null, more: Partial<
     peakBytes: ms === null ? null : 6e8 + bytes + table,
     timeToFirstToken: ms === null ? null : timing(ms),
     timeToFirstTokenWarm: variant === 'tables' && ms !== null ? timing(ms / 2) : null,
+    timeToFirstTokenRevisited: variant === 'tables' && ms !== null ? timing(ms / 8) : null,
     decode: ms === null ? null : timing(ms / 10),
     disagreement: variant === 'self' || ms === null ? null : 1e-6,
     ...more,
@@ -55,6 +56,7 @@ const result: SweepResult = {
   selfUpTo: 1024,
   text: { title: hostile, source: 's', licence: 'l', tokenizer: 't' },
   warmUpText: { title: 'other', source: 's', licence: 'l', tokenizer: 't' },
+  warmUpKind: 'other',
   warmUpTokens: 131_072,
   texts: [
     { tokens: 1024, distinct: 500, unseenAfterWarmUp: 0.8 },
@@ -81,7 +83,7 @@ describe('the HTML page', async () => {
     [...document.querySelectorAll('table')].find((found) => found.querySelector('caption')?.textContent === title);
 
   test('has every row of every table, cell by cell', () => {
-    for (const expected of [memoryTable(result), timeTable(result)]) {
+    for (const expected of reportTables(result)) {
       const rows = [...(table(expected.title)?.querySelectorAll('tbody tr') ?? [])];
       expect(rows.map((made) => [...made.children].map((cell) => cell.textContent))).toEqual(expected.rows);
     }
@@ -142,13 +144,17 @@ test('ratios are to the baseline of the same length, and know when they are extr
     cold: { value: 20, extrapolated: false },
     work: 50,
     warm: { value: 40, extrapolated: false },
+    coldInDecodeSteps: 10,
     warmInDecodeSteps: 5,
+    revisited: { value: 160, extrapolated: false },
+    revisitedInDecodeSteps: 1.25,
     decode: { value: 20, extrapolated: false },
     kept: 70_000 / 30_008,
   });
   expect(ratiosOf(far, result.rows)).toMatchObject({
     cold: { value: 30, extrapolated: true },
     warm: null,
+    warmInDecodeSteps: null,
     decode: null,
   });
   expect(ratiosOf(self, result.rows)).toMatchObject({ cold: null, work: null, decode: null, kept: null });
@@ -166,10 +172,19 @@ test('terminals get every row and no control sequences', () => {
 test('Markdown has as many cells in each row, whatever names hold', () => {
   const text = markdownReport(result);
   const tables = text.split('\n\n').filter((part) => part.startsWith('|'));
-  expect(tables.length).toBe(4);
+  expect(tables.length).toBe(5);
   for (const table of tables) {
     const cells = table.split('\n').map((line) => line.replaceAll('\\|', '').split('|').length);
     expect(new Set(cells).size).toBe(1);
   }
   expect(text).not.toMatch(/(?<!\\)<script/);
+});
+
+test('mode tables has a row for each length with what its table had seen, and no table where it was not swept', () => {
+  expect(tableStates(result).rows).toEqual([
+    ['1 Ki', '500', '200 ms', '10.0', '20.0×', '80 %', '100 ms', '5.0', '40.0×', '25.0 ms', '1.3', '160×'],
+    ['64 Ki', '6,000', '3.00 s', '10.0', '~30.0×', '40 %', 'does not fit', '', '', '375 ms', '1.3', '~240×'],
+  ]);
+  const without = { ...result, rows: result.rows.filter(({ variant }) => variant !== 'tables') };
+  expect(reportTables(without).map(({ title }) => title)).toEqual(['Memory', 'Time', 'Text and baseline']);
 });

@@ -3,7 +3,7 @@
 import Table from 'cli-table3';
 import type { SweepResult } from '../result.ts';
 import { remarks, runFacts } from './facts.ts';
-import { lengthTable, memoryTable, planReport, type ReportTable, timeTable } from './report-table.ts';
+import { planReport, type ReportTable, reportTables } from './report-table.ts';
 
 /** The whole report. */
 export function terminalReport(result: SweepResult): string {
@@ -13,18 +13,17 @@ export function terminalReport(result: SweepResult): string {
     'Context sweep',
     ...facts,
     '',
-    ...section(memoryTable(result)),
-    ...section(timeTable(result)),
-    ...section(lengthTable(result)),
+    ...reportTables(result).flatMap(tableLines),
     ...lists,
     ...(lists.length === 0 ? [] : ['']),
-    ...section(planReport(result)),
+    ...tableLines(planReport(result)),
   ]
     .map(withoutControls)
     .join('\n');
 }
 
-function section({ title, notes, columns, rows }: ReportTable): string[] {
+/** A table of text between its title and its notes; an empty line ends it. */
+export function tableLines({ title, notes, columns, rows }: ReportTable): string[] {
   const table = new Table({
     head: columns.map((column) => column.title),
     colAligns: columns.map(({ align }) => align),
@@ -40,6 +39,6 @@ function section({ title, notes, columns, rows }: ReportTable): string[] {
 }
 
 /** Text of a result file never reaches the terminal as control sequences. */
-function withoutControls(text: string): string {
+export function withoutControls(text: string): string {
   return text.replace(/[^\P{Cc}\n]/gu, '\uFFFD');
 }

@@ -19,7 +19,13 @@ export interface CellParts {
   readonly config: ModelConfig;
 }
 
-const noTimes = { timeToFirstToken: null, timeToFirstTokenWarm: null, decode: null, disagreement: null };
+const noTimes = {
+  timeToFirstToken: null,
+  timeToFirstTokenWarm: null,
+  timeToFirstTokenRevisited: null,
+  decode: null,
+  disagreement: null,
+};
 const noBytes = { contextBytes: null, tableBytes: null, peakBytes: null };
 
 export class Cell {
@@ -95,6 +101,7 @@ export class Cell {
       timeToFirstToken: this.firstToken,
       timeToFirstTokenWarm: warm,
       ...(warm === null && first.warmRefused !== undefined && { warmRefused: first.warmRefused }),
+      timeToFirstTokenRevisited: timingOf(this.#measured.flatMap(({ revisitedMs }) => revisitedMs)),
       decode: this.decode,
       disagreement: variant === 'self' ? null : this.#disagreement(first.logits, cells),
     };

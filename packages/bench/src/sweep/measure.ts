@@ -1,4 +1,7 @@
-/** One measurement of one variant at one length: bytes, first token cold and warm, decode steps. */
+/**
+ * One measurement of one variant at one length: bytes, decode steps, and the first token cold (empty table), revisited
+ * (a table that has every id of the text) and warm (a table that has another document's).
+ */
 
 import { InAttentionError } from '@inattention/core';
 import { type ContextDType, type ContextMode, weightBytes } from '@inattention/core/math';
@@ -30,9 +33,14 @@ export interface Measurement {
   readonly warmMs: number | null;
   /** Why there is no warm figure although there is a table: there was no room for both documents' ids. */
   readonly warmRefused?: string;
+  /** Empty where there is no table. */
+  readonly revisitedMs: readonly number[];
   readonly decodeMs: readonly number[];
   readonly logits: Float32Array;
 }
+
+/** Revisits of one measurement at most: each takes about as long as a decode step. */
+const revisits = 4;
 
 /** Whether an error says that something does not fit; the session is then as it was before. */
 export function isRefusal(error: unknown): error is InAttentionError {
@@ -41,24 +49,34 @@ export function isRefusal(error: unknown): error is InAttentionError {
 
 /** Measures with an empty table, and leaves no session behind. The model's tables are emptied first. */
 export async function measure(model: Model, options: MeasureOptions): Promise<Measurement> {
-  const { variant, text, length } = options;
+  const { variant } = options;
   const { ledger } = model.backend;
   const mode: ContextMode = variant === 'self' ? 'kv' : variant;
   model.contextModel.invalidate();
   ledger.resetPeak();
   const before = ledger.snapshot().liveTotal;
   using session = model.createSession({ context: mode, dtype: options.dtype });
-  const run = runOptions(options, 'first token');
-  const start = performance.now();
-  await session.append(text.subarray(0, length), run);
-  const logits = await session.nextLogits(run);
-  const coldMs = performance.now() - start;
+  const { ms: coldMs, logits } = await firstToken(session, options, 'first token');
   const { contextBytes, tableBytes } = session;
   const decodeMs = await decode(session, options);
   const peakBytes = weightBytes(model.config, model.weightDType) + ledger.snapshot().peakLive - before;
   session.dispose();
+  // In this order: the table still has the text's rows.
+  const revisitedMs = variant === 'tables' ? await measureRevisited(model, options) : [];
   const warm = variant === 'tables' ? await measureWarm(model, options) : { warmMs: null };
-  return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, decodeMs, logits };
+  return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, revisitedMs, decodeMs, logits };
+}
+
+/** The first token of the text in new sessions when the table, kept, has every id of it: about a decode step each. */
+async function measureRevisited(model: Model, options: MeasureOptions): Promise<number[]> {
+  const times: number[] = [];
+  const begin = performance.now();
+  for (let visit = 0; visit < revisits; visit += 1) {
+    if (visit > 0 && performance.now() - begin > options.decodeTime) break;
+    using session = model.createSession({ context: 'tables', dtype: options.dtype });
+    times.push((await firstToken(session, options, 'first token, revisited')).ms);
+  }
+  return times;
 }
 
 /** The first token of the text when the table has served another document. */
@@ -66,21 +84,26 @@ async function measureWarm(
   model: Model,
   options: MeasureOptions,
 ): Promise<Pick<Measurement, 'warmMs' | 'warmRefused'>> {
-  const { text, warmUp, length, dtype } = options;
+  const { warmUp, dtype } = options;
   model.contextModel.invalidate();
   try {
     using other = model.createSession({ context: 'tables', dtype });
     await other.append(warmUp, runOptions(options, 'warming the table'));
     using session = model.createSession({ context: 'tables', dtype });
-    const run = runOptions(options, 'first token, warm');
-    const start = performance.now();
-    await session.append(text.subarray(0, length), run);
-    await session.nextLogits(run);
-    return { warmMs: performance.now() - start };
+    return { warmMs: (await firstToken(session, options, 'first token, warm')).ms };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     return { warmMs: null, warmRefused: error.message };
   }
+}
+
+/** Appends the text to an empty session and computes the logits after it. */
+async function firstToken(session: Session, options: MeasureOptions, what: string) {
+  const run = runOptions(options, what);
+  const start = performance.now();
+  await session.append(options.text.subarray(0, options.length), run);
+  const logits = await session.nextLogits(run);
+  return { ms: performance.now() - start, logits };
 }
 
 async function decode(session: Session, options: MeasureOptions): Promise<number[]> {

@@ -58,6 +58,7 @@ describe('runSweep', () => {
       expect(row.decode?.extrapolated !== undefined).toBe(extrapolated);
       expect(row.timeToFirstToken?.median).toBeGreaterThan(0);
       expect(row.timeToFirstTokenWarm !== null).toBe(row.variant === 'tables');
+      expect(row.timeToFirstTokenRevisited !== null).toBe(row.variant === 'tables');
       if (row.disagreement !== null) expect(row.disagreement).toBeLessThan(2e-4);
       if (extrapolated) continue;
       expect(row.contextBytes).toBe(row.plan.contextBytes);

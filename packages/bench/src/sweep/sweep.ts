@@ -8,7 +8,14 @@
 import { type Backend, throwIfAborted } from '@inattention/core';
 import { type ContextDType, contextModes, parameterCount, type WeightDType, weightBytes } from '@inattention/core/math';
 import { planTable } from '../plan-table.ts';
-import { resultSchema, type SweepResult, type SweepText, type TextRow, type Variant } from '../result.ts';
+import {
+  resultSchema,
+  type SweepResult,
+  type SweepText,
+  type TextRow,
+  type Variant,
+  type WarmUpKind,
+} from '../result.ts';
 import { configOf, type Shape } from '../shapes.ts';
 import { Cell } from './cell.ts';
 import { measureGemm } from './gemm.ts';
@@ -36,6 +43,8 @@ export interface SweepOptions {
   readonly text: SweepDocument;
   /** What warm tables have served, whole. */
   readonly warmUpText: SweepDocument;
+  /** What that document is beside the text. Default `other`. */
+  readonly warmUpKind?: WarmUpKind;
   /** The baseline is run up to this length, and extrapolated beyond. */
   readonly selfUpTo: number;
   /** Rounds per length at most. Default 3. */
@@ -190,7 +199,7 @@ class Sweep {
 
   /** What is known so far; `interrupted` says why it is not all. */
   result(interrupted?: string): SweepResult {
-    const { backend, shape, text, warmUpText, environment = {}, command } = this.#options;
+    const { backend, shape, text, warmUpText, warmUpKind = 'other', environment = {}, command } = this.#options;
     const { dtype = 'f32', weightDType = 'f32', window = 3 } = this.#options;
     const { inattention, self } = this.#configs;
     const { maxTotalBytes } = backend.capabilities;
@@ -213,6 +222,7 @@ class Sweep {
       selfUpTo: this.#options.selfUpTo,
       text: describeText(text),
       warmUpText: describeText(warmUpText),
+      warmUpKind,
       warmUpTokens: warmUpText.ids.length,
       texts: this.#texts,
       gemmFlopsPerSecond: this.#gemmFlopsPerSecond,

@@ -13,6 +13,7 @@ const symbols: Readonly<Record<SeriesName, Plot.SymbolType>> = {
   kv: 'square',
   tables: 'triangle',
   'tables, warm': 'diamond',
+  'tables, revisited': 'wye',
   states: 'star',
   ids: 'hexagon',
 };

@@ -3,10 +3,18 @@
 import type { SweepResult, SweepRow, Timing, Variant } from '../../result.ts';
 import { formatBytes, formatMilliseconds, formatTokens } from '../units.ts';
 
-/** A line of a chart: a variant, or mode tables when they are warm. */
-export type SeriesName = Variant | 'tables, warm';
+/** A line of a chart: a variant, or mode tables when the table has seen something. */
+export type SeriesName = Variant | 'tables, warm' | 'tables, revisited';
 
-export const seriesNames: readonly SeriesName[] = ['self', 'kv', 'tables', 'tables, warm', 'states', 'ids'];
+export const seriesNames: readonly SeriesName[] = [
+  'self',
+  'kv',
+  'tables',
+  'tables, warm',
+  'tables, revisited',
+  'states',
+  'ids',
+];
 
 export interface ChartPoint {
   readonly series: SeriesName;
@@ -60,6 +68,7 @@ export function charts(result: SweepResult): Chart[] {
       points: [
         ...rows.flatMap((row) => timePoint(row.variant, row, row.timeToFirstToken)),
         ...rows.flatMap((row) => timePoint('tables, warm', row, row.timeToFirstTokenWarm)),
+        ...rows.flatMap((row) => timePoint('tables, revisited', row, row.timeToFirstTokenRevisited)),
       ],
       table: 'Time',
     },

@@ -4,12 +4,12 @@ export const style: string = `
 :root {
   color-scheme: light dark;
   --page: #ffffff; --text: #1b1b1b; --quiet: #5c5c5c; --line: #d8d8d8; --shade: #f4f4f4; --limit: #b00020;
-  --self: #555555; --kv: #c24a00; --tables: #0072b2; --tables-warm: #2f9fe0; --states: #00805b; --ids: #b0568a;
+  --self: #555555; --kv: #c24a00; --tables: #0072b2; --tables-warm: #2f9fe0; --tables-revisited: #0b3c5d; --states: #00805b; --ids: #b0568a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #16181b; --text: #e8e8e8; --quiet: #a5a5a5; --line: #3a3d42; --shade: #1f2226; --limit: #ff7a85;
-    --self: #b5b5b5; --kv: #ff9a52; --tables: #5bb4f0; --tables-warm: #a3dbff; --states: #3fd3a4; --ids: #e79ac6;
+    --self: #b5b5b5; --kv: #ff9a52; --tables: #5bb4f0; --tables-warm: #a3dbff; --tables-revisited: #3d8fd1; --states: #3fd3a4; --ids: #e79ac6;
   }
 }
 * { box-sizing: border-box; }

@@ -1,0 +1,70 @@
+/** Which flags of `inattention bench` go with which bench. What does not apply is refused as bad usage, not ignored. */
+
+import type { Command } from 'commander';
+import { fewestRounds } from './kernels/kernel-command.ts';
+import type { Variant } from './result.ts';
+
+/** The sweep, a report of an earlier one, many sessions at once, kernels. */
+export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels';
+
+/** The values that have rules beyond their own. */
+export interface RuledOptions {
+  readonly variants?: readonly Variant[];
+  readonly rounds?: number;
+}
+
+const names: Readonly<Record<BenchKind, string>> = {
+  sweep: 'the sweep',
+  from: '--from, which runs nothing',
+  sessions: '--sessions',
+  kernels: '--kernels',
+};
+
+const model = ['shape', 'variants', 'contextDtype', 'weightDtype', 'window', 'memory'];
+
+/** By commander's names. */
+const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
+  sweep: [...model, 'lengths', 'selfUpTo', 'warmUp', 'rounds', 'roundTime', 'out', 'report', 'markdown', 'json'],
+  from: ['from', 'out', 'report', 'markdown', 'json'],
+  sessions: [...model, 'sessions', 'tokens', 'rounds', 'out', 'markdown', 'json'],
+  kernels: ['kernels', 'threads', 'rounds', 'out', 'markdown', 'json'],
+};
+
+/** Flags of one bench alone, by the bench. */
+const ownFlags = new Map<string, BenchKind>([
+  ['tokens', 'sessions'],
+  ['threads', 'kernels'],
+]);
+
+/** The bench that the given flags choose. Ends the command with status 2 when one of them does not apply to it. */
+export function chooseBench(command: Command, { variants = [], rounds }: RuledOptions): BenchKind {
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  const refuse = (message: string): never =>
+    command.error(`error: ${message}`, { exitCode: 2, code: 'commander.conflictingOption' });
+  const chosen = (['kernels', 'sessions', 'from'] as const).filter((kind) =>
+    given.some((option) => option.attributeName() === kind),
+  );
+  if (chosen.length > 1) refuse(`--${chosen.join(' and --')} cannot go together: each chooses what is run.`);
+  const [kind = 'sweep'] = chosen;
+  for (const option of given) {
+    const name = option.attributeName();
+    if (flagsOf[kind].includes(name)) continue;
+    const owner = ownFlags.get(name);
+    const fix = owner === undefined ? `It takes ${flagNames(command, kind)}.` : `It goes with --${owner}.`;
+    refuse(`${option.long} does not apply to ${names[kind]}. ${fix}`);
+  }
+  if (kind === 'kernels' && rounds !== undefined && rounds < fewestRounds) {
+    refuse(`--rounds ${rounds} is too few for --kernels: ${fewestRounds} or more make a median.`);
+  }
+  if (kind === 'sessions' && (variants.length > 1 || variants.includes('self'))) {
+    refuse(
+      `--variants ${variants.join(',')} does not apply to --sessions. It takes one mode of InAttention, not self.`,
+    );
+  }
+  return kind;
+}
+
+function flagNames(command: Command, kind: BenchKind): string {
+  const options = command.options.filter((option) => flagsOf[kind].includes(option.attributeName()));
+  return options.map(({ long }) => long).join(', ');
+}
