@@ -35,6 +35,7 @@ export {
 export type { BackendBuffer, BlockScaling, TensorView } from './backend/tensor-view.ts';
 export {
   AbortedError,
+  BackendFailedError,
   BackendLostError,
   BackendUnavailableError,
   BudgetExceededError,
@@ -52,6 +53,7 @@ export {
 } from './errors/errors.ts';
 export { type ErrorCode, type ErrorDetails, InAttentionError } from './errors/inattention-error.ts';
 export { Ledger, type LedgerSnapshot, type Purpose, purposes } from './ledger/ledger.ts';
+export { FreeBlocks } from './memory/free-blocks.ts';
 export type { AdamWOptions, AdamWState } from './operations/adamw.ts';
 export type { AttendOptions } from './operations/attend.ts';
 export type { AttendBackwardInputs, AttentionGradients } from './operations/attend-backward.ts';

@@ -4,7 +4,14 @@
  * the memory.
  */
 
-import { DisposedError, InvalidArgumentError, type Ledger, OutOfMemoryError, type Purpose } from '@inattention/core';
+import {
+  DisposedError,
+  FreeBlocks,
+  InvalidArgumentError,
+  type Ledger,
+  OutOfMemoryError,
+  type Purpose,
+} from '@inattention/core';
 
 const alignment = 64;
 const pageBytes = 65536;
@@ -17,11 +24,6 @@ const heapStart = 65536;
 
 /** Memory grows by at least this much at a time. */
 const growthBytes = 1 << 20;
-
-interface FreeBlock {
-  offset: number;
-  length: number;
-}
 
 /** A block of the heap, as the contract's BackendBuffer. */
 export class WasmBuffer {
@@ -46,8 +48,7 @@ export class Heap {
   readonly memory: WebAssembly.Memory;
   readonly ledger: Ledger;
   readonly maxBytes: number;
-  /** Sorted by offset; never adjacent to one another. */
-  readonly #free: FreeBlock[];
+  readonly #free = new FreeBlocks();
   /** Bytes asked for and not given back: what the ledger counts as live. */
   #liveBytes = 0;
   /** Bytes of blocks in use. */
@@ -66,7 +67,7 @@ export class Heap {
     this.ledger = ledger;
     this.maxBytes = maximum * pageBytes;
     this.memory = new WebAssembly.Memory({ initial: 2, maximum, shared });
-    this.#free = [{ offset: heapStart, length: 2 * pageBytes - heapStart }];
+    this.#free.add(heapStart, 2 * pageBytes - heapStart);
     this.#updateReserved();
   }
 
@@ -83,19 +84,12 @@ export class Heap {
   /** Takes a block, contents undefined. Throws OutOfMemoryError with nothing changed. */
   allocate(byteLength: number, purpose: Purpose): WasmBuffer {
     const length = Math.max(alignment, Math.ceil(byteLength / alignment) * alignment);
-    let place = this.#bestFit(length);
-    if (place === -1) {
-      this.#grow(length - (this.#tail()?.length ?? 0), length);
-      place = this.#bestFit(length);
+    let offset = this.#free.take(length);
+    if (offset === -1) {
+      this.#grow(length - this.#tailLength, length);
+      offset = this.#free.take(length);
     }
-    const block = this.#free[place] as FreeBlock;
-    const buffer = new WasmBuffer(this, block.offset, byteLength, length, purpose);
-    if (block.length === length) {
-      this.#free.splice(place, 1);
-    } else {
-      block.offset += length;
-      block.length -= length;
-    }
+    const buffer = new WasmBuffer(this, offset, byteLength, length, purpose);
     this.#usedBytes += length;
     this.#count(purpose, byteLength);
     return buffer;
@@ -105,22 +99,7 @@ export class Heap {
     if (buffer.freed) throw new DisposedError({ what: 'A CPU buffer was freed twice.' });
     buffer.freed = true;
     const { offset, blockLength: length } = buffer;
-    const place = this.#placeOf(offset);
-    const before = this.#free[place - 1];
-    const after = this.#free[place];
-    const joinsBefore = before !== undefined && before.offset + before.length === offset;
-    const joinsAfter = after !== undefined && offset + length === after.offset;
-    if (joinsBefore && joinsAfter) {
-      before.length += length + after.length;
-      this.#free.splice(place, 1);
-    } else if (joinsBefore) {
-      before.length += length;
-    } else if (joinsAfter) {
-      after.offset = offset;
-      after.length += length;
-    } else {
-      this.#free.splice(place, 0, { offset, length });
-    }
+    this.#free.add(offset, length);
     this.#usedBytes -= length;
     this.#count(buffer.purpose, -buffer.byteLength);
   }
@@ -131,43 +110,14 @@ export class Heap {
     if (byteLength > free) this.#grow(byteLength - free, byteLength);
   }
 
-  /** The free block of the smallest sufficient length; -1 when there is none. */
-  #bestFit(length: number): number {
-    let best = -1;
-    let bestLength = Number.POSITIVE_INFINITY;
-    for (let place = 0; place < this.#free.length; place += 1) {
-      const candidate = (this.#free[place] as FreeBlock).length;
-      if (candidate >= length && candidate < bestLength) {
-        best = place;
-        bestLength = candidate;
-        if (candidate === length) break;
-      }
-    }
-    return best;
-  }
-
-  /** Where a block at `offset` belongs in the sorted list. */
-  #placeOf(offset: number): number {
-    let low = 0;
-    let high = this.#free.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#free[middle] as FreeBlock).offset < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** The free block at the end of the memory; null when there is none. */
-  #tail(): FreeBlock | null {
-    const last = this.#free.at(-1);
-    return last !== undefined && last.offset + last.length === this.memory.buffer.byteLength ? last : null;
+  /** Free bytes at the end of the memory. */
+  get #tailLength(): number {
+    return this.#free.lengthBefore(this.memory.buffer.byteLength);
   }
 
   /** Adds at least `needed` bytes to the end of the memory; `asked` is what the caller wanted, for the error. */
   #grow(needed: number, asked: number): void {
     const size = this.memory.buffer.byteLength;
-    const tail = this.#tail();
     const room = this.maxBytes - size;
     const bytes = Math.ceil(Math.min(Math.max(needed, growthBytes), Math.max(room, needed)) / pageBytes) * pageBytes;
     if (needed > room || !this.#growMemory(bytes)) {
@@ -180,8 +130,7 @@ export class Heap {
         availableBytes: this.availableBytes,
       });
     }
-    if (tail === null) this.#free.push({ offset: size, length: bytes });
-    else tail.length += bytes;
+    this.#free.add(size, bytes);
     this.#updateReserved();
   }
 

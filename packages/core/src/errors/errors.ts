@@ -79,6 +79,13 @@ export class BackendLostError extends InAttentionError {
   }
 }
 
+/** A device that refused work it was given (a shader or command it calls invalid): a defect here or in its driver. */
+export class BackendFailedError extends InAttentionError {
+  constructor(details: ErrorDetails) {
+    super('BACKEND_FAILED', details);
+  }
+}
+
 /** A file that is damaged, hostile or not of the format it claims. */
 export class InvalidFileError extends InAttentionError {
   constructor(details: ErrorDetails) {

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'UNSUPPORTED'
   | 'BACKEND_UNAVAILABLE'
   | 'BACKEND_LOST'
+  | 'BACKEND_FAILED'
   | 'INVALID_FILE'
   | 'INVALID_CONFIG'
   | 'NON_FINITE'

@@ -1,0 +1,6 @@
+/// <reference types="@webgpu/types" preserve="true" />
+/** `@inattention/webgpu`: the WebGPU backend, for browsers and for Node (with the package `webgpu`). */
+
+export { type LimitName, type OpenDevice, type OpenDeviceOptions, openDevice } from './device/open-device.ts';
+export type { CompileProgress } from './execution/pipelines.ts';
+export { createWebGpuBackend, type WebGpuBackendOptions } from './webgpu-backend.ts';
