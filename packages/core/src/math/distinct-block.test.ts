@@ -6,9 +6,9 @@ import { Context } from './context.ts';
 import { distinctIdsFlops, positionsFlops, statesByDistinctIds } from './context-cost.ts';
 import type { ContextMode } from './context-mode.ts';
 import type { ContextModel } from './context-model.ts';
-import { distinctIdsOf } from './distinct-block.ts';
 import type { ModelConfig, PositionEmbeddingType } from './model-config.ts';
 import { distinctBlockLength } from './page-sizes.ts';
+import { distinctIdsOf } from './states-by-id.ts';
 
 const sizes: Partial<ModelConfig> = {
   hiddenSize: 16,
@@ -103,20 +103,6 @@ it('reads states of distinct ids where that is less work, by every way to read t
     expectClose(got.weights, expected.weights);
     expect(got).toMatchObject({ rows: 0, positions: positionEmbeddingType === 'rope' ? 700 : 0 });
   }
-});
-
-it('names the ids before the block too, and nothing before the start', () => {
-  const ids = Int32Array.of(7, 5, 7, 9, 5);
-  const sequence = { length: 5, at: (position: number) => ids[position] as number };
-  expect(distinctIdsOf(sequence, 0, 3, 3)).toEqual({
-    ids: Int32Array.of(7, 5),
-    slots: Int32Array.of(-1, -1, 0, 1, 0),
-  });
-  expect(distinctIdsOf(sequence, 1, 2, 3).slots).toEqual(Int32Array.of(-1, 0, 1, 0));
-  expect(distinctIdsOf(sequence, 3, 2, 3)).toEqual({
-    ids: Int32Array.of(5, 7, 9),
-    slots: Int32Array.of(0, 1, 2, 0),
-  });
 });
 
 it('takes scratch that does not grow with the context', () => {

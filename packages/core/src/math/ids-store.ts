@@ -22,11 +22,12 @@ import {
 import { absorbsIds, distinctIdsFlops, positionsFlops, statesByDistinctIds } from './context-cost.ts';
 import type { ContextModel } from './context-model.ts';
 import { type ContextChange, type ContextStore, isAppend } from './context-store.ts';
-import { type DistinctIds, distinctBlockStates, distinctBlockView, distinctIdsOf, leadOf } from './distinct-block.ts';
+import { distinctBlockView, leadOf } from './distinct-block.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import { distinctBlockLength } from './page-sizes.ts';
 import type { PagedArray } from './paged-array.ts';
+import { type DistinctIds, distinctIdsOf, statesByIds } from './states-by-id.ts';
 
 export class IdsStore implements ContextStore {
   readonly mode = 'ids';
@@ -144,7 +145,7 @@ export class IdsStore implements ContextStore {
       );
       return;
     }
-    const states = distinctBlockStates(this.#model, distinct);
+    const states = statesByIds(this.#model, distinct);
     yield* pageBlocks(start, start + count, (from, length) => {
       const normalised = operations.scope(() =>
         operations.rmsNorm(states.rows(from - start, length), null, config.rmsNormEps),

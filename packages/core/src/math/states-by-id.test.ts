@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { smallContextModel } from '../../test/small-context-model.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
 import { blockInitialStates } from './context-blocks.ts';
-import { longestRun, runInitialStates } from './states-by-id.ts';
+import { distinctIdsOf, longestRun, runInitialStates } from './states-by-id.ts';
 
 const ids = Int32Array.from({ length: 60 }, (_, position) => (position * position * 7) % 20);
 const sequence = { length: ids.length, at: (position: number) => ids[position] as number };
@@ -68,5 +68,19 @@ describe('initial states of a run', () => {
   test('runs hold about a million numbers, and a page at least', () => {
     expect(longestRun(256)).toBe(4096);
     expect(longestRun(1 << 20)).toBe(256);
+  });
+});
+
+test('names the ids before the block too, and nothing before the start', () => {
+  const ids = Int32Array.of(7, 5, 7, 9, 5);
+  const sequence = { length: 5, at: (position: number) => ids[position] as number };
+  expect(distinctIdsOf(sequence, 0, 3, 3)).toEqual({
+    ids: Int32Array.of(7, 5),
+    slots: Int32Array.of(-1, -1, 0, 1, 0),
+  });
+  expect(distinctIdsOf(sequence, 1, 2, 3).slots).toEqual(Int32Array.of(-1, 0, 1, 0));
+  expect(distinctIdsOf(sequence, 3, 2, 3)).toEqual({
+    ids: Int32Array.of(5, 7, 9),
+    slots: Int32Array.of(0, 1, 2, 0),
   });
 });
