@@ -3,4 +3,6 @@
 
 export { type LimitName, type OpenDevice, type OpenDeviceOptions, openDevice } from './device/open-device.ts';
 export type { CompileProgress } from './execution/pipelines.ts';
-export { createWebGpuBackend, type WebGpuBackendOptions } from './webgpu-backend.ts';
+export { formatProfile, type TraceEvent, traceOf } from './profile/format-profile.ts';
+export type { DispatchProfile, KernelProfile, Profile } from './profile/profile.ts';
+export { createWebGpuBackend, type WebGpuBackend, type WebGpuBackendOptions } from './webgpu-backend.ts';

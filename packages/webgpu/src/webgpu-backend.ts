@@ -13,6 +13,8 @@ import { primitiveKernels } from './kernels/primitives.ts';
 import { mapModeRead, readbackUsage } from './memory/buffer-usage.ts';
 import type { Allocation, DeviceBuffer } from './memory/device-buffer.ts';
 import { DeviceMemory } from './memory/device-memory.ts';
+import { type Profile, profileOf } from './profile/profile.ts';
+import { Profiler } from './profile/profiler.ts';
 
 export interface WebGpuBackendOptions {
   /** A device of the caller's: used as it is, and neither destroyed nor reconfigured. */
@@ -31,8 +33,18 @@ export interface WebGpuBackendOptions {
   readonly onCompile?: CompileProgress;
 }
 
+/** The backend with what only WebGPU has. */
+export interface WebGpuBackend extends Backend {
+  readonly device: GPUDevice;
+  /**
+   * Runs `work` and tells what its kernels took: times where the device has timestamps, operations and bytes in any case.
+   * Timing makes the work itself slower. One profile at a time; work of others that runs meanwhile is in it.
+   */
+  profile<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly profile: Profile }>;
+}
+
 /** Makes a WebGPU backend. Throws BackendUnavailableError saying what is missing. */
-export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<Backend> {
+export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
   const { maxBytes = Number.POSITIVE_INFINITY } = options;
   if (!(maxBytes > 0)) {
     throw new InvalidArgumentError({ what: 'maxBytes is not a number of bytes.', got: String(maxBytes) });
@@ -147,6 +159,22 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     async sync() {
       queue.throwIfEnded();
       await queue.finish();
+    },
+    device,
+    async profile(work) {
+      queue.throwIfEnded();
+      await queue.flush();
+      const before = queue.submissions;
+      const profiler = new Profiler(device, memory);
+      queue.timer = profiler;
+      try {
+        const result = await work();
+        await queue.finish();
+        return { result, profile: profileOf(await profiler.collect(), queue.submissions - before) };
+      } finally {
+        queue.timer = null;
+        profiler.dispose();
+      }
     },
     trim() {
       queue.throwIfEnded();
