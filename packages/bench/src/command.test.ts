@@ -104,6 +104,9 @@ describe('bench', () => {
     '--shape huge',
     '--context-dtype f64',
     '--warm-up mine',
+    '--memory 1',
+    '--memory 5GiB',
+    '--memory 3constructor',
   ])('refuses %s as bad usage', async (flags) => {
     await expect(bench(flags)).rejects.toMatchObject({ code: 'commander.invalidArgument' });
   });

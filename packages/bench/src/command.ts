@@ -15,6 +15,7 @@ import {
   parseDtype,
   parseLength,
   parseLengths,
+  parseMemory,
   parseShape,
   parseThreads,
   parseVariants,
@@ -72,7 +73,7 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--context-dtype <dtype>', 'f32 or f16, of contexts and of the baseline’s KV cache', parseDtype, 'f32')
     .option('--weight-dtype <dtype>', 'f32, f16 or i8, of both models’ matrices', parseWeightDtype, 'f32')
     .option('--window <w>', 'tokens that an initial state is made of, in the InAttention model', parseCount, 3)
-    .option('--memory <bytes>', 'bytes that the backend may hold (default: 4 GiB)', parseCount)
+    .option('--memory <bytes>', 'bytes that the backend may hold, such as 3GB (default: 4GiB)', parseMemory)
     .optionsGroup('How much is measured:')
     .option(
       '--lengths <list>',
@@ -103,7 +104,6 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--out <file>', 'also write the result as JSON; the sweep writes it after every measurement')
     .option('--markdown <file>', 'also write the tables as Markdown')
     .option('--report <file>', 'sweep, --from: also write one self-contained HTML page with charts')
-    .optionsGroup('Other:')
     .addHelpText(
       'after',
       `
@@ -113,7 +113,7 @@ and one that has every id of the text (revisited). Figures are medians of interl
 with their formula. What does not fit is a row with the bytes it would need. Ctrl-C ends the sweep and reports what was measured.
 
 Examples:
-  inattention bench                                                             under a minute on two cores
+  inattention bench
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
   inattention bench --shape gpt2-124m --context-dtype f16 --lengths 1Ki,64Ki --variants self,tables,kv
   inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md

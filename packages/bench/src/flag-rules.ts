@@ -65,6 +65,7 @@ export function chooseBench(command: Command, { variants = [], rounds }: RuledOp
 }
 
 function flagNames(command: Command, kind: BenchKind): string {
-  const options = command.options.filter((option) => flagsOf[kind].includes(option.attributeName()));
+  const own = flagsOf[kind].filter((name) => name !== kind);
+  const options = command.options.filter((option) => own.includes(option.attributeName()));
   return options.map(({ long }) => long).join(', ');
 }

@@ -14,7 +14,7 @@ export function parseLength(text: string): number {
   const match = /^(\d+)(Ki)?$/i.exec(text.trim());
   const tokens = Number(match?.[1]) * (match?.[2] === undefined ? 1 : 1024);
   if (match === null || tokens < 1 || tokens > longest) {
-    throw new BadFlag(`"${text}" is no length from 1 to ${formatTokens(longest)}.`);
+    throw new BadFlag(`"${text}" is no number of tokens from 1 to ${formatTokens(longest)}, such as 4096 or 4Ki.`);
   }
   return tokens;
 }
@@ -62,6 +62,21 @@ export function parseWarmUp(text: string): WarmUpKind {
 export function parseCount(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new BadFlag('It is a whole number from 1 up.');
+  return value;
+}
+
+const byteUnits: Readonly<Record<string, number>> = {
+  ...{ KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 },
+  ...{ B: 1, '': 1 },
+};
+
+/** Bytes that a WebAssembly memory can have in all: 3000000000, 3GB, 512MiB. */
+export function parseMemory(text: string): number {
+  const match = /^(\d+) ?([a-z]*)$/i.exec(text.trim());
+  const value = Number(match?.[1]) * (byteUnits[match?.[2]?.toUpperCase() ?? ''] ?? Number.NaN);
+  if (!(value >= 2 ** 17 && value <= 2 ** 32)) {
+    throw new BadFlag('It is a number of bytes from 128KiB to 4GiB, such as 3GB or 512MiB.');
+  }
   return value;
 }
 

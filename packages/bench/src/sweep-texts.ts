@@ -26,7 +26,8 @@ export async function readSweepTexts(longest: number, warmUp: WarmUpKind, vocabS
     return { text: await tokenise(novel, measured, vocabSize), warmUpText };
   }
   const begin = Math.max(laterChapters, measured);
-  const whole = await tokenise(novel, begin + warmUpDocumentTokens, vocabSize);
+  const fix = 'ask for shorter lengths, or for another text to warm tables with: --warm-up other';
+  const whole = await tokenise(novel, begin + warmUpDocumentTokens, vocabSize, fix);
   const count = (tokens: number) => tokens.toLocaleString('en-US');
   const title = `${whole.title}, tokens ${count(begin)} to ${count(whole.ids.length)}`;
   return {

@@ -22,12 +22,13 @@ const gpt2VocabSize = 50_257;
 
 /**
  * The first `tokens` ids of a text, all below `vocabSize` (256 bytes and vocabSize − 256 merges; at most GPT-2's 50,257,
- * the default). Throws InvalidArgumentError when the text is shorter: repeating it would flatter the tables.
+ * the default). Throws InvalidArgumentError, with `fix`, when the text is shorter: repeating it would flatter the tables.
  */
 export async function tokenise(
   { text, ...facts }: Text,
   tokens: number,
   vocabSize: number = gpt2VocabSize,
+  fix = 'ask for shorter lengths',
 ): Promise<SweepDocument> {
   const encode = await encoderOf(vocabSize);
   const ids = new Int32Array(tokens);
@@ -42,10 +43,10 @@ export async function tokenise(
   }
   if (filled < tokens) {
     throw new InvalidArgumentError({
-      what: `${facts.title} is too short for this sweep.`,
-      got: `${filled} tokens`,
-      expected: `${tokens}`,
-      fix: 'ask for shorter lengths',
+      what: `${facts.title} is too short for this.`,
+      got: `${filled.toLocaleString('en-US')} tokens`,
+      expected: `${tokens.toLocaleString('en-US')} tokens, those decoded included`,
+      fix,
     });
   }
   return { ...facts, tokenizer: tokenizerName(vocabSize), ids };

@@ -42,7 +42,8 @@ export async function benchSessions(options: BatchCommandOptions, output: BenchO
   const sizes = batches.filter((batch) => batch <= sessions);
   const ahead = (rounds + 1) * sizes.length; // ids each session decodes at most
   output.error('Reading and tokenising text …\n');
-  const text = await tokenise(await readMobyDick(), tokens + (sessions - 1) * stride + ahead, shape.vocabSize);
+  const needed = tokens + (sessions - 1) * stride + ahead;
+  const text = await tokenise(await readMobyDick(), needed, shape.vocabSize, 'ask for fewer --tokens or --sessions');
   const backend = await createCpuBackend(memory === undefined ? {} : { maxBytes: memory });
   const begin = performance.now();
   try {

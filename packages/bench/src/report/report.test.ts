@@ -119,6 +119,12 @@ describe('the HTML page', async () => {
       expect(svg?.querySelector(`#${chart.id}-description`)?.textContent).toBe(describeChart(chart));
       const titles = [...(svg?.querySelectorAll('path title, circle title') ?? [])].map((title) => title.textContent);
       expect(titles.sort()).toEqual(chart.points.map(({ label }) => label).sort());
+      for (const axis of ['x', 'y']) {
+        const labels = [...(svg?.querySelectorAll(`g[aria-label="${axis}-axis tick label"] text`) ?? [])];
+        const ticks = svg?.querySelectorAll(`g[aria-label="${axis}-axis tick"] path`).length;
+        expect(labels.filter(({ textContent }) => textContent !== '').length).toBe(ticks);
+        expect(labels.length).toBeGreaterThan(1);
+      }
     }
   });
 
@@ -185,6 +191,8 @@ test('mode tables has a row for each length with what its table had seen, and no
     ['1 Ki', '500', '200 ms', '10.0', '20.0×', '80 %', '100 ms', '5.0', '40.0×', '25.0 ms', '1.3', '160×'],
     ['64 Ki', '6,000', '3.00 s', '10.0', '~30.0×', '40 %', 'does not fit', '', '', '375 ms', '1.3', '~240×'],
   ]);
+  const older = result.rows.map((each) => ({ ...each, timeToFirstTokenRevisited: null }));
+  expect(tableStates({ ...result, rows: older }).rows.map((cells) => cells[9])).toEqual(Array(2).fill('not measured'));
   const without = { ...result, rows: result.rows.filter(({ variant }) => variant !== 'tables') };
   expect(reportTables(without).map(({ title }) => title)).toEqual(['Memory', 'Time', 'Text and baseline']);
 });

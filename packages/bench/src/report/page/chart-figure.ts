@@ -49,6 +49,7 @@ function plot(document: Document, chart: Chart, names: readonly SeriesName[]): E
   const tokens = [...new Set(points.map((point) => point.tokens))].sort((a, b) => a - b);
   const format = chart.unit === 'bytes' ? formatBytes : formatMilliseconds;
   const domain: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
+  const ticks = logarithmicTicks(domain);
   return Plot.plot({
     document,
     className: 'chart',
@@ -57,18 +58,15 @@ function plot(document: Document, chart: Chart, names: readonly SeriesName[]): E
     marginLeft: 64,
     marginRight: 24,
     marginBottom: 44,
-    x: {
-      type: 'log',
-      base: 2,
-      ticks: tokens,
-      tickFormat: formatTokens,
-      label: 'tokens of context',
-      labelOffset: 40,
-      grid: true,
-    },
-    y: { type: 'log', ticks: logarithmicTicks(domain), tickFormat: format, domain, label: null, grid: true },
+    x: { type: 'log', base: 2, inset: 10 },
+    y: { type: 'log', domain },
     symbol: { domain: [...names], range: names.map((name) => symbols[name]) },
     marks: [
+      // Texts, not formats: a logarithmic axis leaves formats out where it thinks that labels are many.
+      Plot.gridX(tokens),
+      Plot.gridY(ticks),
+      Plot.axisX(tokens, { text: formatTokens, label: 'tokens of context', labelOffset: 40 }),
+      Plot.axisY(ticks, { text: format, label: null }),
       ...(limit === undefined ? [] : limitMarks(limit, tokens)),
       ...names.flatMap((name) =>
         seriesMarks(

@@ -16,7 +16,7 @@ export const style: string = `
 body { margin: 0 auto; padding: 1.5rem; max-width: 88rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; }
-p, li { max-width: 72rem; }
+p, li { max-width: 72rem; text-wrap: pretty; }
 .note, .notes { color: var(--quiet); }
 dl { display: grid; grid-template-columns: fit-content(30%) 1fr; gap: .15rem 1rem; margin: 1rem 0; }
 dt { color: var(--quiet); }
