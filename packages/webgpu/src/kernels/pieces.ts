@@ -27,8 +27,7 @@ export function piecesOf<B extends string>(
   const entries = Object.entries(views) as [B, TensorView][];
   const total = sizeOf(entries[0]?.[1].shape ?? []);
   const widest = Math.max(...entries.map(([, { dtype }]) => bytesPerElement[dtype]));
-  const bound = Math.min(mostElements, (runner.traits.maxBindingBytes - bindingAlignment) / widest);
-  const step = Math.max(unit, Math.floor(bound / unit) * unit);
+  const step = elementsPerPiece(runner, widest, unit);
   if (total <= step) return [{ start: 0, views }];
   const pieces: Piece<B>[] = [];
   for (let start = 0; start < total; start += step) {
@@ -37,6 +36,12 @@ export function piecesOf<B extends string>(
     pieces.push({ start, views: Object.fromEntries(cut) as Record<B, TensorView> });
   }
   return pieces;
+}
+
+/** Elements, a multiple of `unit`, that fit a binding wherever they begin, and one dispatch. */
+export function elementsPerPiece(runner: KernelRunner, bytesPerElement: number, unit = 64): number {
+  const bound = Math.min(mostElements, (runner.traits.maxBindingBytes - bindingAlignment) / bytesPerElement);
+  return Math.max(unit, Math.floor(bound / unit) * unit);
 }
 
 /** Elements [start, start + count) of a view, as [count]. For f16 and i8, `start` is at a whole word. */
@@ -49,4 +54,23 @@ export function sliceOf(view: TensorView, start: number, count: number): TensorV
 export function rowsOf(view: TensorView, start: number, count: number): TensorView {
   const [, ...rest] = view.shape;
   return { ...sliceOf(view, start * sizeOf(rest), count * sizeOf(rest)), shape: [count, ...rest] };
+}
+
+/** Rows [first, first + count). */
+export interface RowRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Cuts `rows` rows into runs that fit a binding where a row is `width` words, and that one dispatch should work on:
+ * at most `most` words. Runs begin at multiples of 4 rows where 4 rows fit, which keeps the alignment of vectors.
+ */
+export function rowRuns(runner: KernelRunner, rows: number, width: number, most = mostElements): RowRun[] {
+  const words = Math.min(most, (runner.traits.maxBindingBytes - bindingAlignment) / 4);
+  const fitting = Math.max(1, Math.floor(words / Math.max(1, width)));
+  const step = fitting < 4 ? fitting : Math.floor(fitting / 4) * 4;
+  const runs: RowRun[] = [];
+  for (let first = 0; first < rows; first += step) runs.push({ first, count: Math.min(step, rows - first) });
+  return runs;
 }

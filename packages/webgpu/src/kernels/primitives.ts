@@ -2,10 +2,21 @@
 
 import type { Primitives } from '@inattention/core';
 import type { KernelRunner } from '../execution/kernel-runner.ts';
+import { binary } from './binary.ts';
 import { fill } from './fill.ts';
+import { unary } from './unary.ts';
 
 export function primitiveKernels(runner: KernelRunner): Primitives {
   return {
     fill: (args) => fill(runner, args),
+    add: (args) => binary(runner, 'add', args),
+    subtract: (args) => binary(runner, 'subtract', args),
+    multiply: (args) => binary(runner, 'multiply', args),
+    divide: (args) => binary(runner, 'divide', args),
+    affine: (args) => unary(runner, 'affine', args, args),
+    exp: (args) => unary(runner, 'exp', args),
+    log: (args) => unary(runner, 'log', args),
+    sqrt: (args) => unary(runner, 'sqrt', args),
+    sigmoid: (args) => unary(runner, 'sigmoid', args),
   };
 }
