@@ -1,0 +1,62 @@
+import { expect, test, vi } from 'vitest';
+import { openDevice } from '../device/open-device.ts';
+import { numbers, relativeError } from '../testing/compare-numbers.ts';
+import { trialsOf } from '../testing/kernel-trial.ts';
+import { rmsNorm } from './rms-norm.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const { device } = await openDevice({ limits: 'default' });
+const epsilon = 1e-5;
+
+function reference(x: Float32Array, rows: number, width: number, weight: Float32Array | null) {
+  const inverse = Array.from({ length: rows }, (_, row) => {
+    const squares = x.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value * value, 0);
+    return 1 / Math.sqrt(squares / width + epsilon);
+  });
+  const out = Array.from(
+    x,
+    (value, i) => value * (inverse[Math.floor(i / width)] as number) * (weight?.[i % width] ?? 1),
+  );
+  return { inverse, out };
+}
+
+test.each(trialsOf(device))('rmsNorm: $name', async ({ name, create }) => {
+  const trial = create();
+  for (const [rows, width] of [
+    [1, 1],
+    [3, 2],
+    [5, 63],
+    [2, 65],
+    [7, 255],
+    [3, 256],
+    [2, 1028],
+    [1, 4097],
+    [name === 'workgroups' ? 65_537 : 1000, 1], // more rows than workgroups along one dimension
+    [20, 4096],
+  ] as const) {
+    const x = numbers(rows * width, width);
+    const gain = numbers(width, 7);
+    for (const weight of [gain, null]) {
+      const expected = reference(x, rows, width, weight);
+      const [out, inverseRms] = [trial.floats([rows, width]), trial.floats([rows])];
+      rmsNorm(trial.runner, {
+        input: trial.floats([rows, width], x),
+        weight: weight === null ? null : trial.floats([width], weight),
+        epsilon,
+        out,
+        inverseRms: weight === null ? null : inverseRms,
+      });
+      expect(relativeError(await trial.read(out), expected.out)).toBeLessThan(2e-6);
+      if (weight !== null) expect(relativeError(await trial.read(inverseRms), expected.inverse)).toBeLessThan(2e-6);
+    }
+  }
+  rmsNorm(trial.runner, {
+    input: trial.floats([0, 8]),
+    weight: null,
+    epsilon,
+    out: trial.floats([0, 8]),
+    inverseRms: null,
+  });
+  await trial.dispose();
+});
