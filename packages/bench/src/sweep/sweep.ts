@@ -104,6 +104,7 @@ class Sweep {
   readonly #created = new Date().toISOString();
   readonly #planTable;
   readonly #texts: readonly TextRow[];
+  readonly #warmUpFlops: number;
   #gemmFlopsPerSecond: number | null = null;
   #workDone = 0;
 
@@ -115,6 +116,17 @@ class Sweep {
     this.#lengths = [...new Set(options.lengths)].sort((a, b) => a - b);
     this.#planTable = planTable(dtype);
     this.#texts = this.#lengths.map((tokens) => textRow(text.ids, options.warmUpText.ids, tokens));
+    const { ids } = options.warmUpText;
+    const { inattention } = this.#configs;
+    const distinctInWarmUp = new Set(ids).size;
+    this.#warmUpFlops = planRow(
+      inattention,
+      'tables',
+      ids.length,
+      distinctInWarmUp,
+      dtype,
+      weightDType,
+    ).firstTokenFlops;
     const resident = residentBytes(this.#configs.inattention, this.#configs.self, weightDType);
     this.#cells = this.#lengths.flatMap((tokens) => {
       const distinct = new Set(text.ids.subarray(0, tokens)).size;
@@ -166,7 +178,7 @@ class Sweep {
           onStep: (step, share) =>
             this.#progress(`${what}: ${step}${share === undefined ? '' : ` ${Math.floor(100 * share)} %`}`),
         });
-        if (round === 0) this.#workDone += workOf(cell);
+        if (round === 0) this.#workDone += this.#workOf(cell);
         onPartial?.(this.result('The sweep was still running.'));
       }
     }
@@ -180,7 +192,8 @@ class Sweep {
       this.#progress(`warming up ${variant}`);
       const model = models[variant === 'self' ? 'self' : 'inattention'];
       // What does not even fit 64 tokens will say so in its rows.
-      await unlessRefused(measure(model, { ...this.#documents(), variant, length, decodeSteps: 2 }));
+      const warmUp = this.#options.warmUpText.ids.subarray(0, length);
+      await unlessRefused(measure(model, { ...this.#documents(), warmUp, variant, length, decodeSteps: 2 }));
     }
   }
 
@@ -189,9 +202,14 @@ class Sweep {
     return { dtype, text: text.ids, warmUp: warmUpText.ids, decodeSteps, decodeTime, signal };
   }
 
+  /** Planned arithmetic of one measurement, the table's warming included. */
+  #workOf({ plan, variant }: Cell): number {
+    return plan.firstTokenFlops + plan.decodeFlops + (variant === 'tables' ? this.#warmUpFlops : 0);
+  }
+
   #progress(what: string): void {
     const running = this.#cells.filter((cell) => cell.runs);
-    const work = running.reduce((sum, cell) => sum + workOf(cell), 0);
+    const work = running.reduce((sum, cell) => sum + this.#workOf(cell), 0);
     const done = running.filter((cell) => cell.firstToken !== null).length;
     const share = work === 0 ? 1 : Math.min(1, this.#workDone / work);
     this.#options.onProgress?.({ done, total: running.length, share, what });
@@ -246,11 +264,6 @@ async function unlessRefused<T>(work: Promise<T>, onRefusal?: (reason: string) =
     onRefusal?.(error.message);
     return null;
   }
-}
-
-/** Planned arithmetic of one measurement. */
-function workOf({ plan }: Cell): number {
-  return plan.firstTokenFlops + plan.decodeFlops;
 }
 
 function textRow(text: Int32Array, warmUp: Int32Array, tokens: number): TextRow {
