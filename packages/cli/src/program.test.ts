@@ -281,6 +281,10 @@ describe('help and usage', () => {
     [['score', '--model', 'x', '--tokens', 'y', '--weight-dtype', 'q4']],
     [['plan', '--model', 'x', '--tokens', '1.5']],
     [['plan', '--model', 'x', '--tokens', '1', '--surprise']],
+    [['bench', '--lengths', '0']],
+    [['bench', '--threads', '2']],
+    [['bench', '--kernels', '--rounds', '1']],
+    [['bench', '--sessions', '2', '--report', 'x.html']],
   ])('bad usage exits with 2: %j', async (args) => {
     const { status, out, error } = await run(...args);
     expect(status).toBe(2);
