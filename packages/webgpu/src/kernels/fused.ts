@@ -2,10 +2,20 @@
 
 import type { FusedOperations } from '@inattention/core';
 import type { KernelRunner } from '../execution/kernel-runner.ts';
+import { adamw } from './adamw.ts';
 import { rmsNorm } from './rms-norm.ts';
+import { rmsNormBackward } from './rms-norm-backward.ts';
+import { rope } from './rope.ts';
+import { swiglu } from './swiglu.ts';
+import { swigluBackward } from './swiglu-backward.ts';
 
 export function fusedKernels(runner: KernelRunner): Partial<FusedOperations> {
   return {
     rmsNorm: (args) => rmsNorm(runner, args),
+    rmsNormBackward: (args) => rmsNormBackward(runner, args),
+    rope: (args) => rope(runner, args),
+    swiglu: (args) => swiglu(runner, args),
+    swigluBackward: (args) => swigluBackward(runner, args),
+    adamw: (args) => adamw(runner, args),
   };
 }

@@ -1,0 +1,165 @@
+/**
+ * rmsNormBackward: with s = inverseRms and y = weight ⊙ grad, rows [n, D],
+ *
+ *     gradInput = s · (y − x s · mean(x s ⊙ y));  gradWeight = Σ_rows grad ⊙ x s.
+ *
+ * gradInput: a workgroup or an invocation to a row, as rmsNorm. gradWeight: neighbouring invocations have neighbouring
+ * columns and add up a block of rows each, into scratch [blocks, D]; a second dispatch adds up the blocks. The order of
+ * additions depends on the shape and the length of bindings alone: the same result every time. Memory-bound: 12 and 8 bytes per element.
+ */
+
+import type { RmsNormBackwardArguments, TensorView } from '@inattention/core';
+import { type BindingDefinition, defineKernel, kernelFamily } from '../execution/kernel.ts';
+import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
+import { rowRuns, rowsOf, sliceOf } from './pieces.ts';
+import { canUseVectors, elementsOf } from './wgsl/elements.ts';
+import { rowInvocations, rowWork, sizeForRow } from './wgsl/row-work.ts';
+
+const inputKernels = kernelFamily((together: boolean, size: number, vectors: boolean, weighted: boolean) => {
+  const work = rowWork(together, size);
+  const { type, sum } = elementsOf(vectors);
+  const bindings: Record<string, BindingDefinition> = {
+    input: { access: 'read', element: type },
+    ...(weighted && { weight: { access: 'read', element: type } }),
+    inverse: { access: 'read', element: 'f32' },
+    grad: { access: 'read', element: type },
+    out: { access: 'write', element: type },
+  };
+  return defineKernel({
+    name: 'rms-norm-backward',
+    variant: `${together} ${work.size} ${vectors} ${weighted}`,
+    params: { rows: 'u32', width: 'u32', per_element: 'f32' },
+    bindings,
+    workgroupSize: [work.size, 1, 1],
+    declarations: work.declarations,
+    main: ({ input, weight, inverse, grad, out }) => {
+      const weigh = weighted ? ` * ${weight}[params.weight_at + c]` : '';
+      return `
+  ${work.begin}
+  let start = row * params.width;
+  let scale = ${inverse}[params.inverse_at + row];
+  var products = ${type}(0.0);
+  ${work.loop('params.width')} {
+    products += (${input}[params.input_at + start + c] * scale) * (${grad}[params.grad_at + start + c]${weigh});
+  }
+  let along = ${work.sum(sum('products'))} * params.per_element * scale;
+  ${work.loop('params.width')} {
+    let weighted = ${grad}[params.grad_at + start + c]${weigh};
+    ${out}[params.out_at + start + c] = scale * (weighted - ${input}[params.input_at + start + c] * along);
+  }`;
+    },
+  });
+});
+
+const columnSize = 64;
+
+/** partial[first_block + b] = Σ over the rows of block b of grad ⊙ input · inverse. */
+const weightKernels = kernelFamily((vectors: boolean) => {
+  const { type } = elementsOf(vectors);
+  return defineKernel({
+    name: 'rms-norm-backward-weight',
+    variant: type,
+    params: { rows: 'u32', width: 'u32', block: 'u32' },
+    bindings: {
+      input: { access: 'read', element: type },
+      inverse: { access: 'read', element: 'f32' },
+      grad: { access: 'read', element: type },
+      partial: { access: 'write', element: type },
+    },
+    workgroupSize: [columnSize, 1, 1],
+    main: ({ input, inverse, grad, partial }) => `
+  let column = global.x;
+  if (column >= params.width) { return; }
+  let first = global.y * params.block;
+  var total = ${type}(0.0);
+  for (var row = first; row < min(params.rows, first + params.block); row += 1u) {
+    let at = row * params.width + column;
+    total += ${grad}[params.grad_at + at] * ${input}[params.input_at + at] * ${inverse}[params.inverse_at + row];
+  }
+  ${partial}[params.partial_at + global.y * params.width + column] = total;`,
+  });
+});
+
+/** out = Σ_b partial[b], after what out holds when `added`. */
+const sumKernels = kernelFamily((vectors: boolean) => {
+  const { type } = elementsOf(vectors);
+  return defineKernel({
+    name: 'rms-norm-backward-sum',
+    variant: type,
+    params: { blocks: 'u32', width: 'u32', added: 'u32' },
+    bindings: { partial: { access: 'read', element: type }, out: { access: 'write', element: type } },
+    workgroupSize: [columnSize, 1, 1],
+    main: ({ partial, out }) => `
+  let column = index;
+  if (column >= params.width) { return; }
+  var total = ${type}(0.0);
+  if (params.added == 1u) { total = ${out}[params.out_at + column]; }
+  for (var b = 0u; b < params.blocks; b += 1u) { total += ${partial}[params.partial_at + b * params.width + column]; }
+  ${out}[params.out_at + column] = total;`,
+  });
+});
+
+export function rmsNormBackward(
+  runner: KernelRunner,
+  args: RmsNormBackwardArguments,
+  together = !runner.traits.software,
+): void {
+  const { input, weight, inverseRms, gradOut, gradInput, gradWeight } = args;
+  const [rows = 0, width = 0] = input.shape;
+  if (width === 0) return;
+  // First, since gradInput may be the gradient itself.
+  if (gradWeight !== null) columnSums(runner, args, gradWeight);
+  const vectors = canUseVectors(runner, width, input, weight, gradOut, gradInput);
+  const length = vectors ? width / 4 : width;
+  const kernel = inputKernels(together, sizeForRow(length), vectors, weight !== null);
+  const work = rowWork(together, sizeForRow(length));
+  for (const { first, count } of rowRuns(runner, rows, width)) {
+    runner.run(kernel, {
+      bindings: {
+        input: rowsOf(input, first, count),
+        ...(weight !== null && { weight }),
+        inverse: sliceOf(inverseRms, first, count),
+        grad: rowsOf(gradOut, first, count),
+        out: rowsOf(gradInput, first, count),
+      },
+      params: { rows: count, width: length, per_element: 1 / width },
+      workgroups: gridOf(rowInvocations(work, count), work.size),
+      flops: 8 * count * width,
+    });
+  }
+}
+
+function columnSums(
+  runner: KernelRunner,
+  { input, inverseRms, gradOut }: RmsNormBackwardArguments,
+  gradWeight: TensorView,
+): void {
+  const [rows = 0, width = 0] = input.shape;
+  const vectors = canUseVectors(runner, width, input, gradOut, gradWeight);
+  const length = vectors ? width / 4 : width;
+  const columns = Math.ceil(length / columnSize);
+  for (const { first, count } of rowRuns(runner, Math.max(1, rows), width)) {
+    const taken = Math.min(rows - first, count);
+    const block = Math.max(8, Math.ceil(Math.sqrt(taken)));
+    const blocks = Math.max(1, Math.ceil(taken / block));
+    runner.withScratch([blocks, width], (partial) => {
+      runner.run(weightKernels(vectors), {
+        bindings: {
+          input: rowsOf(input, first, taken),
+          inverse: sliceOf(inverseRms, first, taken),
+          grad: rowsOf(gradOut, first, taken),
+          partial,
+        },
+        params: { rows: taken, width: length, block },
+        workgroups: [columns, blocks],
+        flops: 3 * taken * width,
+      });
+      runner.run(sumKernels(vectors), {
+        bindings: { partial, out: gradWeight },
+        params: { blocks, width: length, added: first === 0 ? 0 : 1 },
+        workgroups: gridOf(length, columnSize),
+        flops: blocks * width,
+      });
+    });
+  }
+}
