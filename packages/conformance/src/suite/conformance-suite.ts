@@ -8,9 +8,9 @@
 
 import { attentionSuite } from './attention/attention-suite.ts';
 import { contextSuite } from './contexts/context-suite.ts';
-import { ledgerSuite } from './contexts/ledger-suite.ts';
 import { errorSuite } from './errors/error-suite.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
+import { ledgerSuite } from './ledger/ledger-suite.ts';
 import { modelSuite } from './models/model-suite.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
 import type { SuiteOptions } from './suite-options.ts';

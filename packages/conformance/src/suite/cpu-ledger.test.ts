@@ -2,7 +2,7 @@
 
 import { createCpuBackend } from '@inattention/cpu';
 import { describe, test, vi } from 'vitest';
-import { ledgerSuite } from './contexts/ledger-suite.ts';
+import { ledgerSuite } from './ledger/ledger-suite.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -4,10 +4,10 @@ import { createHostBackend } from '@inattention/core/testing';
 import { describe, test, vi } from 'vitest';
 import { attentionSuite } from './attention/attention-suite.ts';
 import { conformanceGroup } from './conformance-group.ts';
-import { ledgerSuite } from './contexts/ledger-suite.ts';
 import { planTests } from './contexts/plan-tests.ts';
 import { workTests } from './contexts/work-tests.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
+import { ledgerSuite } from './ledger/ledger-suite.ts';
 import { weightDTypeTests } from './models/weight-dtype-tests.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
 import type { SuiteOptions } from './suite-options.ts';
@@ -28,4 +28,4 @@ await conformanceGroup(options, 'contexts', (group) => {
   planTests(group);
   workTests(group);
 });
-await ledgerSuite(options, 800);
+await ledgerSuite({ ...options, ledgerOperations: 800 });

@@ -48,6 +48,8 @@ export interface SuiteOptions {
   readonly exceptions?: readonly SuiteException[];
   /** The cases of the group `models`. `@inattention/conformance/golden` has those of the package, on Node. */
   readonly goldenCases?: readonly NamedGoldenCase[];
+  /** Operations of the group `ledger`, each followed by a look at every byte; 10,000 by default, fewer if they are slow. */
+  readonly ledgerOperations?: number;
   /** Told of every comparison, passed or not. */
   readonly onMeasurement?: (measurement: Measurement) => void;
 }

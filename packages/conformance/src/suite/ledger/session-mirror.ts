@@ -1,19 +1,11 @@
 /**
- * What a population of sessions should hold, by purpose, kept beside the real one: ids, pages and rows by mode (page-mirror.ts),
- * and what the tables have seen.
+ * What a population of sessions should hold, by purpose, kept beside the real one: ids, pages and rows by mode
+ * (page-mirror.ts), and what the tables have seen (table-mirror.ts).
  */
 
-import {
-  type ContextDType,
-  type ContextMode,
-  inattentionLayers,
-  type ModelConfig,
-  tableBytes,
-} from '@inattention/core/math';
+import { type ContextDType, type ContextMode, inattentionLayers, type ModelConfig } from '@inattention/core/math';
 import { ArrayMirror, PageCounter, PoolMirror } from './page-mirror.ts';
-
-/** Positions prefilled at a time. */
-const prefillChunk = 256;
+import { type TableMirror, TableMirrors } from './table-mirror.ts';
 
 /** What all sessions of a model hold together. */
 export class PopulationMirror {
@@ -21,25 +13,19 @@ export class PopulationMirror {
   readonly pages = new PageCounter();
   /** Host bytes of ids, and of rows in mode `states`. */
   readonly host = new PageCounter();
-  readonly #seen = new Map<ContextDType, { readonly ids: Set<number>; positions: number }>();
+  readonly tables: TableMirrors;
+  /** Of the weights. */
+  version = 0;
 
   constructor(config: ModelConfig) {
     this.config = config;
+    this.tables = new TableMirrors(config);
   }
 
-  /** Device bytes of tables that never give anything up. */
-  get tableBytes(): number {
-    let bytes = 0;
-    for (const [dtype, { ids, positions }] of this.#seen) bytes += tableBytes(this.config, ids.size, positions, dtype);
-    return bytes;
-  }
-
-  /** A table has rows for `ids`, and for `positions` positions. */
-  see(dtype: ContextDType, ids: readonly number[], positions: number): void {
-    const seen = this.#seen.get(dtype) ?? { ids: new Set<number>(), positions: 0 };
-    for (const id of ids) seen.ids.add(id);
-    seen.positions = Math.max(seen.positions, positions);
-    this.#seen.set(dtype, seen);
+  /** The model gets new weights. */
+  invalidate(): void {
+    this.version += 1;
+    this.tables.retire();
   }
 }
 
@@ -68,13 +54,19 @@ export class SessionMirror {
   readonly dtype: ContextDType;
   ids: number[] = [];
   readonly #population: PopulationMirror;
-  readonly #arrays: Arrays;
+  #arrays: Arrays;
+  /** `tables` only. */
+  #table: TableMirror | null = null;
+  /** Of the weights that it was computed from. */
+  #version: number;
 
   constructor(population: PopulationMirror, mode: ContextMode, dtype: ContextDType, arrays?: Arrays) {
     this.#population = population;
     this.mode = mode;
     this.dtype = dtype;
     this.#arrays = arrays ?? emptyArrays(population, mode, dtype);
+    this.#version = population.version;
+    this.#takeTable();
   }
 
   /** Device bytes, those that forks share included. */
@@ -88,31 +80,63 @@ export class SessionMirror {
     return this.#arrays.hostIds.bytes + (this.#arrays.states?.hostRows.bytes ?? 0);
   }
 
+  /** The table it reads, and that the ids it uses keep. */
+  get table(): TableMirror | null {
+    return this.#table;
+  }
+
+  /** Everything is computed again from the ids if the weights have changed since. */
+  refresh(): void {
+    if (this.#version === this.#population.version) return;
+    const { ids } = this;
+    this.dispose();
+    this.ids = [];
+    this.#version = this.#population.version;
+    this.#arrays = emptyArrays(this.#population, this.mode, this.dtype);
+    this.#takeTable();
+    this.#replace(0, 0, ids);
+    this.#table?.see(ids, ids.length);
+  }
+
   append(ids: readonly number[]): void {
-    const start = this.ids.length;
-    if (ids.length > 0) this.#replace(start, 0, ids);
+    if (ids.length > 0) this.edit(this.ids.length, 0, ids);
   }
 
   edit(start: number, count: number, ids: readonly number[]): void {
-    if (count > 0 || ids.length > 0) this.#replace(start, count, ids);
+    this.refresh();
+    if (count === 0 && ids.length === 0) return;
+    this.#replace(start, count, ids);
+    this.#table?.see(ids, this.ids.length);
   }
 
-  /** Self layers get keys and values of all positions, or of one more chunk. */
-  prefill(chunks = Number.POSITIVE_INFINITY): void {
+  /** `ids` come and go again, with their rows of tables; a page that was shared has been copied for them. */
+  attempt(ids: readonly number[]): void {
+    this.refresh();
+    const start = this.ids.length;
+    if (ids.length === 0) return;
+    this.#replace(start, 0, ids);
+    this.#replace(start, ids.length, []);
+  }
+
+  /** Self layers get keys and values of positions [0, end). */
+  prefill(end = this.ids.length): void {
+    this.refresh();
     const { self } = this.#arrays;
-    if (self === null || self.length >= this.ids.length) return;
+    if (self === null || self.length >= end) return;
     const start = self.length;
-    const end = Math.min(this.ids.length, start + chunks * prefillChunk);
     self.resize(end);
     self.write(start, end);
   }
 
-  /** Positions that self layers lack. */
+  /** Positions that self layers lack once it is computed from the present weights. */
   get unfilled(): number {
-    return this.#arrays.self === null ? 0 : this.ids.length - this.#arrays.self.length;
+    const { self } = this.#arrays;
+    if (self === null) return 0;
+    return this.#version === this.#population.version ? this.ids.length - self.length : this.ids.length;
   }
 
   fork(): SessionMirror {
+    this.refresh();
     const { hostIds, index, scale, cache, self, states } = this.#arrays;
     states?.pool.use(states.rows, 1);
     const fork = new SessionMirror(this.#population, this.mode, this.dtype, {
@@ -131,6 +155,13 @@ export class SessionMirror {
     const { hostIds, index, scale, cache, self, states } = this.#arrays;
     states?.pool.use(states.rows, -1);
     for (const array of [hostIds, index, scale, cache, self, states?.hostRows]) array?.resize(0);
+    if (this.#table !== null) this.#table.users -= 1;
+  }
+
+  #takeTable(): void {
+    if (this.mode !== 'tables') return;
+    this.#table = this.#population.tables.of(this.dtype);
+    this.#table.users += 1;
   }
 
   #replace(start: number, count: number, ids: readonly number[]): void {
@@ -158,7 +189,6 @@ export class SessionMirror {
     cache?.write(start, length);
     if (self !== null) self.resize(Math.min(start, self.length));
     if (states !== null) replaceStates(states, start, count, altered - start, ids.length);
-    if (this.mode === 'tables') this.#population.see(this.dtype, ids, length);
   }
 }
 

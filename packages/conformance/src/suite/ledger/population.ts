@@ -1,40 +1,14 @@
 /** Sessions of one model with their mirrors, and everything that can be done to them. */
 
 import { InAttentionError } from '@inattention/core';
-import { type ContextDType, type ContextMode, contextBytes, tableBytes } from '@inattention/core/math';
-import { type Model, type Progress, parseSession, type Session, serializeSession } from '@inattention/model';
+import { type ContextMode, contextBytes, tableBytes } from '@inattention/core/math';
+import { type Model, type Progress, parseSession, Session, serializeSession } from '@inattention/model';
 import { expectFailure, expectSame, expectThat } from '../assertions.ts';
 import { randomIds } from '../small-models.ts';
+import type { DrawnIds, LedgerAction } from './ledger-actions.ts';
+import { limit, type Member } from './member.ts';
+import { refuse } from './refusals.ts';
 import { PopulationMirror, SessionMirror } from './session-mirror.ts';
-
-/** Ids by the seed they are drawn with, below `bound`. */
-interface Drawn {
-  readonly count: number;
-  readonly bound: number;
-  readonly seed: number;
-}
-
-/** One thing done; `which` session is by remainder, places are in thousandths of its length. */
-export type LedgerAction =
-  | { readonly kind: 'append'; readonly which: number; readonly ids: Drawn }
-  | { readonly kind: 'edit'; readonly which: number; readonly at: number; readonly count: number; readonly ids: Drawn }
-  | { readonly kind: 'decode' | 'fork' | 'dispose'; readonly which: number }
-  | {
-      readonly kind: 'create';
-      readonly which: number;
-      readonly mode: ContextMode;
-      readonly dtype: ContextDType;
-      readonly limited: boolean;
-    }
-  | { readonly kind: 'restore'; readonly which: number; readonly mode: ContextMode }
-  | { readonly kind: 'cancel'; readonly which: number; readonly what: 'append' | 'logits' | 'restore' }
-  | { readonly kind: 'interrupt'; readonly which: number; readonly seed: number }
-  | { readonly kind: 'refuse'; readonly which: number; readonly why: 'ids' | 'range' | 'budget' };
-
-export interface Member {
-  readonly session: Session;
-  readonly mirror: SessionMirror;
-}
 
 /** Sessions at a time. */
 const mostMembers = 5;
@@ -42,17 +16,23 @@ const mostMembers = 5;
 /** Sessions are not made longer than this. */
 const longest = 1000;
 
-/** What sessions with a budget have room for. */
-const limit = 1024;
-
 /** Longer than the pieces an append is made in. */
 const interrupted = 4100;
+
+/** More than the positions whose logits are computed at a time. */
+const manyPositions = 257;
+
+/** The end of work for which a table has no room. */
+export const tableRefused = 'a table is full';
 
 export class Population {
   readonly model: Model;
   readonly tableBudget: number;
   readonly mirror: PopulationMirror;
   readonly members: Member[] = [];
+  /** How work has ended, such as 'append: done'. */
+  readonly ends = new Set<string>();
+  #kind: LedgerAction['kind'] = 'create';
 
   /** `tableBudget`: that of the model's tables. */
   constructor(model: Model, tableBudget: number) {
@@ -61,15 +41,19 @@ export class Population {
     this.mirror = new PopulationMirror(model.config);
   }
 
+  get #budgeted(): boolean {
+    return this.tableBudget !== Number.POSITIVE_INFINITY;
+  }
+
   /** Does it, to the session and to its mirror; returns the session it was done to, if that is still there. */
   async perform(action: LedgerAction): Promise<Member | null> {
     const chosen = this.members[action.which % Math.max(1, this.members.length)];
+    this.#kind = action.kind;
     if (action.kind === 'create' || chosen === undefined) {
       const { mode, dtype, limited } =
         action.kind === 'create' ? action : ({ mode: 'tables', dtype: 'f32', limited: false } as const);
       const budget = limited ? contextBytes(this.model.config, mode, limit, dtype) : Number.POSITIVE_INFINITY;
-      this.#make(this.model.createSession({ context: mode, dtype, budget }));
-      return this.members.at(-1) ?? null;
+      return this.#make(this.model.createSession({ context: mode, dtype, budget }));
     }
     switch (action.kind) {
       case 'append':
@@ -81,6 +65,9 @@ export class Population {
       case 'decode':
         await this.#decode(chosen);
         break;
+      case 'together':
+        await this.#together();
+        break;
       case 'fork':
         this.#adopt({ session: await chosen.session.fork(), mirror: chosen.mirror.fork() });
         break;
@@ -89,20 +76,35 @@ export class Population {
         return null;
       case 'restore':
         return this.#restore(chosen, action.mode);
+      case 'weights':
+        await this.#changeWeights();
+        break;
       case 'cancel':
         await this.#cancel(chosen, action.what);
         break;
       case 'interrupt':
-        await this.#interrupt(chosen, action.seed);
+      case 'depart':
+        await this.#leaveMidway(chosen, action);
         break;
-      case 'refuse':
-        await refuse(chosen, action.why);
+      case 'refuse': {
+        const table = this.model.tableBytes;
+        this.#count(await refuse(chosen, action.why));
+        if (action.why !== 'length') expectSame(this.model.tableBytes, table, 'bytes of tables after a refusal');
+      }
     }
     return this.members.includes(chosen) ? chosen : null;
   }
 
-  /** Each table has at least the ids and positions in use, and at most what the budget allows. */
-  expectTablesInBudget(what: string): void {
+  /**
+   * Tables have the rows of all they have seen; with a budget, each at least those of the ids and positions in use, and
+   * never more than that budget.
+   */
+  expectTables(what: string): void {
+    const { bytes } = this.mirror.tables;
+    const { tableBytes: got } = this.model;
+    if (!this.#budgeted) expectSame(got, bytes, `tables ${what}`);
+    if (!this.#budgeted) return;
+    expectThat(got <= bytes, `Tables have ${got} bytes, all they have seen takes ${bytes}, ${what}`);
     for (const dtype of ['f32', 'f16'] as const) {
       const users = this.members.filter(({ mirror }) => mirror.mode === 'tables' && mirror.dtype === dtype);
       const ids = new Set(users.flatMap(({ mirror }) => mirror.ids));
@@ -131,6 +133,7 @@ export class Population {
     const [oldest] = this.members;
     if (this.members.length >= mostMembers && oldest !== undefined) this.#remove(oldest);
     this.members.push(member);
+    this.#count('done');
   }
 
   #remove(member: Member): void {
@@ -139,18 +142,27 @@ export class Population {
     this.members.splice(this.members.indexOf(member), 1);
   }
 
-  #draw({ count, bound, seed }: Drawn, most: number): number[] {
+  #draw({ count, bound, seed }: DrawnIds, most: number): number[] {
     return randomIds(Math.max(0, Math.min(count, most)), bound, seed);
+  }
+
+  #count(end: string): void {
+    this.ends.add(`${this.#kind}: ${end}`);
   }
 
   /** Tables with a budget may refuse `work`, with nothing changed; returns whether it was done. */
   async #admitted(work: () => Promise<unknown>): Promise<boolean> {
+    const table = this.model.tableBytes;
     try {
       await work();
+      this.#count('done');
       return true;
     } catch (error) {
-      if (InAttentionError.isInstance(error, 'BUDGET_EXCEEDED') && error.message.includes('table')) return false;
-      throw error;
+      if (!this.#budgeted || !InAttentionError.isInstance(error, 'BUDGET_EXCEEDED')) throw error;
+      expectThat(error.message.includes('table'), `Refused for something else than a table: ${error.message}`);
+      expectSame(this.model.tableBytes, table, 'bytes of tables after a refusal');
+      this.ends.add(tableRefused);
+      return false;
     }
   }
 
@@ -175,6 +187,13 @@ export class Population {
     if (mirror.ids.length < limit) await this.#append(member, [best]);
   }
 
+  async #together(): Promise<void> {
+    const full = this.members.filter(({ mirror }) => mirror.ids.length > 0);
+    await Session.nextLogits(full.map(({ session }) => session));
+    for (const { mirror } of full) mirror.prefill();
+    this.#count('done');
+  }
+
   /** Saves, disposes of the session and makes it again, in the same mode or another. */
   async #restore(member: Member, mode: ContextMode): Promise<Member | null> {
     const saved = parseSession(serializeSession(await member.session.save()));
@@ -191,8 +210,25 @@ export class Population {
     return made;
   }
 
+  /**
+   * Weights that all keys depend on change sign. Where tables have a budget all sessions notice at once: what one adds
+   * might else leave no room for another.
+   */
+  async #changeWeights(): Promise<void> {
+    const { weights, contextModel } = this.model;
+    for (const { norm } of weights.layers) norm.write((await norm.readFloat32()).map((x) => -x));
+    contextModel.invalidate();
+    this.mirror.invalidate();
+    for (const { session, mirror } of this.#budgeted ? this.members : []) {
+      await session.replace(0, 0, []);
+      mirror.refresh();
+      expectSame(this.model.tableBytes, this.model.backend.ledger.live('table'), 'bytes of tables, old and new');
+    }
+    this.#count('done');
+  }
+
   async #cancel({ session, mirror }: Member, what: 'append' | 'logits' | 'restore'): Promise<void> {
-    const { signal } = abortedController();
+    const signal = AbortSignal.abort();
     const saved = await session.save();
     const works: Record<typeof what, () => Promise<unknown>> = {
       append: () => session.append([1, 2, 3], { signal }),
@@ -202,50 +238,43 @@ export class Population {
     // Without anything to prefill or to compute there is another error, or none.
     if (what === 'logits' && mirror.ids.length === 0) return;
     await expectFailure(works[what], 'ABORTED', `${what}, cancelled`);
+    if (what === 'logits') mirror.refresh();
+    this.#count('ABORTED');
   }
 
-  /** Cancels in the middle: a prefill, where one takes several chunks, else a long append. */
-  async #interrupt({ session, mirror }: Member, seed: number): Promise<void> {
+  /** At the first report of progress the signal is aborted, or the session disposed of. */
+  async #leaveMidway(
+    member: Member,
+    { kind, what, seed }: LedgerAction & { kind: 'interrupt' | 'depart' },
+  ): Promise<void> {
+    const { session, mirror } = member;
     const controller = new AbortController();
-    const onProgress = (_: Progress) => {
-      this.expectTablesInBudget('half way');
-      controller.abort();
+    let done = 0;
+    const onProgress = (progress: Progress) => {
+      if (done > 0) return;
+      ({ done } = progress);
+      expectSame(this.model.tableBytes, this.model.backend.ledger.live('table'), 'bytes of tables half way');
+      if (kind === 'depart') session.dispose();
+      else controller.abort();
     };
     const options = { signal: controller.signal, onProgress };
-    if (mirror.unfilled > 256) {
-      await expectFailure(() => session.nextLogits(options), 'ABORTED', 'a prefill, half way');
-      mirror.prefill(1);
-      return;
-    }
+    const last = mirror.ids.length - 1;
+    const append = what === 'append' || last < 0;
     const ids = randomIds(interrupted, this.model.config.vocabSize, seed);
-    let outcome: unknown;
-    const done = await this.#admitted(async () => {
-      outcome = await session.append(ids, options).catch((error: unknown) => error);
-      if (InAttentionError.isInstance(outcome, 'BUDGET_EXCEEDED') && !Number.isFinite(session.budget)) throw outcome;
+    const prefills = !append && mirror.unfilled > 0;
+    const many = new Int32Array(manyPositions).fill(last);
+    const code = kind === 'depart' ? 'DISPOSED' : 'ABORTED';
+    const admitted = await this.#admitted(async () => {
+      const work = append ? session.append(ids, options) : session.logitsAt(many, options);
+      const outcome = await work.catch((error: unknown) => error);
+      const refused = InAttentionError.isInstance(outcome, 'BUDGET_EXCEEDED');
+      if (refused && mirror.mode === 'tables' && !Number.isFinite(session.budget)) throw outcome;
+      const expected = append && Number.isFinite(session.budget) ? 'BUDGET_EXCEEDED' : code;
+      expectThat(InAttentionError.isInstance(outcome, expected), `${kind} in ${what} ended with ${String(outcome)}.`);
     });
-    const code = Number.isFinite(session.budget) ? 'BUDGET_EXCEEDED' : 'ABORTED';
-    if (done) expectThat(InAttentionError.isInstance(outcome, code), `A long append ended with ${String(outcome)}.`);
+    this.#count(admitted ? (prefills ? 'prefill' : append ? 'append' : 'positions') : 'refused');
+    if (!append) mirror.prefill(prefills ? done : undefined);
+    else if (done > 0 && kind === 'interrupt') mirror.attempt(ids.slice(0, done));
+    if (session.disposed) this.#remove(member);
   }
-}
-
-async function refuse({ session, mirror }: Member, why: 'ids' | 'range' | 'budget'): Promise<void> {
-  const { length } = mirror.ids;
-  const { vocabSize } = session.model.config;
-  if (why === 'ids') {
-    await expectFailure(() => session.append([1, vocabSize]), 'TOKEN_OUT_OF_RANGE', 'an append of a bad id');
-    await expectFailure(() => session.replace(0, 0, [-1]), 'TOKEN_OUT_OF_RANGE', 'an edit with a bad id');
-  } else if (why === 'range' || !Number.isFinite(session.budget)) {
-    await expectFailure(() => session.replace(length, 1, [1]), 'INVALID_ARGUMENT', 'an edit beyond the end');
-    await expectFailure(() => session.logitsAt([length]), 'INVALID_ARGUMENT', 'logits beyond the end');
-  } else {
-    const ids = randomIds(limit + 1, vocabSize, length);
-    await expectFailure(() => session.append(ids), 'BUDGET_EXCEEDED', 'an append over the budget');
-    await expectFailure(() => session.insert(0, ids), 'BUDGET_EXCEEDED', 'an edit over the budget');
-  }
-}
-
-function abortedController(): AbortController {
-  const controller = new AbortController();
-  controller.abort();
-  return controller;
 }
