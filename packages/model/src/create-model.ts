@@ -7,8 +7,8 @@
 import { type Backend, EagerOperations, type Shape, sizeOf, type Tensor } from '@inattention/core';
 import type { ModelConfig, WeightDType } from '@inattention/core/math';
 import { expectedTensors, Fingerprint, serializeConfig, type Tokenizer } from '@inattention/formats';
-import { collectWeights } from './decoder-weights.ts';
-import { Model } from './model.ts';
+import { collectWeights, type DecoderWeights } from './decoder-weights.ts';
+import { type Model, modelOwning } from './model.ts';
 import { checkWeightDType, placeWeight } from './place-weight.ts';
 import { Random } from './sampling/random.ts';
 
@@ -56,21 +56,29 @@ export function* randomWeights(
 export function createModel(config: ModelConfig, backend: Backend, options: CreateOptions = {}): Model {
   const { weightDType = 'f32' } = options;
   checkWeightDType(backend, weightDType);
+  return modelOwning({
+    operations: new EagerOperations(backend),
+    config,
+    weights: placeRandom(config, backend, options),
+    weightDType,
+    tokenizer: options.tokenizer ?? null,
+    fingerprint: fingerprintOf(config, options),
+    placeAgain: async (target) => placeRandom(config, target, options),
+    ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
+  });
+}
+
+function placeRandom(
+  config: ModelConfig,
+  backend: Backend,
+  { weightDType = 'f32', ...options }: CreateOptions,
+): DecoderWeights<Tensor> {
   const tensors = new Map<string, Tensor>();
   try {
     for (const weight of randomWeights(config, options)) {
       tensors.set(weight.name, placeWeight(backend, weight, weightDType));
     }
-    return new Model({
-      backend,
-      operations: new EagerOperations(backend),
-      config,
-      weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
-      weightDType,
-      tokenizer: options.tokenizer ?? null,
-      fingerprint: fingerprintOf(config, options),
-      ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
-    });
+    return collectWeights(config, (name) => tensors.get(name) as Tensor);
   } catch (error) {
     for (const tensor of tensors.values()) tensor.dispose();
     throw error;

@@ -6,10 +6,10 @@ export { collectWeights, type DecoderWeights, type LayerWeights } from './decode
 export { type ForwardOptions, forwardLogits } from './forward.ts';
 export type { BatchEvent, BatchFailure, BatchRequest, BatchToken } from './generation/batch-requests.ts';
 export type { FinishReason, GeneratedToken, GenerateOptions } from './generation/continuation.ts';
-export { generate } from './generation/generate.ts';
+export { generate, type RecoverOptions } from './generation/generate.ts';
 export { type BatchOptions, generateBatch } from './generation/generate-batch.ts';
 export { type LoadOptions, loadModel } from './load-model.ts';
-export { Model, type ModelParts, type SessionOptions } from './model.ts';
+export { Model, type ModelParts, type PlaceWeights, type SessionOptions } from './model.ts';
 export {
   checkWeightDType,
   type NamedWeight,

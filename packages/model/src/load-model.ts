@@ -1,12 +1,13 @@
 /** Puts a model's files on a device. Everything is checked before memory is taken; a failure leaves nothing behind. */
 
 import { type Backend, EagerOperations, type Tensor, throwIfAborted } from '@inattention/core';
-import { storedBytes, storedDType, type WeightDType, weightBytes } from '@inattention/core/math';
+import { type ModelConfig, storedBytes, storedDType, type WeightDType, weightBytes } from '@inattention/core/math';
 import { type ModelSource, openModelFiles, type WeightFiles } from '@inattention/formats';
-import { collectWeights } from './decoder-weights.ts';
-import { Model } from './model.ts';
+import { collectWeights, type DecoderWeights } from './decoder-weights.ts';
+import { type Model, modelOwning, type PlaceWeights } from './model.ts';
 import { checkWeightDType, placeHalves, placeWeight, type WantedWeightDType, weightDTypeOf } from './place-weight.ts';
 import type { Progress } from './progress.ts';
+import type { RunOptions } from './session-decoder.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
 export interface LoadOptions {
@@ -33,37 +34,55 @@ export async function loadModel(source: ModelSource, backend: Backend, options: 
   throwIfAborted(signal, 'Loading');
   const files = await openModelFiles(source, signal === undefined ? {} : { signal });
   const { config, weights: weightFiles } = files;
-  const names: string[] = [];
-  collectWeights(config, (name) => names.push(name));
-  const weightDType = chooseDType(options.weightDType ?? 'auto', weightFiles, names, backend);
+  const weightDType = chooseDType(options.weightDType ?? 'auto', weightFiles, weightNames(config), backend);
+  const place: PlaceWeights = (target, run) => placeFiles(weightFiles, config, weightDType, target, run);
+  return modelOwning({
+    operations: new EagerOperations(backend),
+    config,
+    weights: await place(backend, { signal, onProgress }),
+    weightDType,
+    tokenizer: files.tokenizer,
+    fingerprint: files.fingerprint,
+    placeAgain: place,
+    ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
+  });
+}
+
+/** Reads the weights from their files onto a backend. */
+async function placeFiles(
+  files: WeightFiles,
+  config: ModelConfig,
+  weightDType: WeightDType,
+  backend: Backend,
+  { signal, onProgress }: RunOptions,
+): Promise<DecoderWeights<Tensor>> {
+  const names = weightNames(config);
   await backend.reserve(weightBytes(config, weightDType));
   const tensors = new Map<string, Tensor>();
-  const bytesOf = (name: string) => storedBytes(weightFiles.tensors.get(name)?.shape ?? [], weightDType);
+  const bytesOf = (name: string) => storedBytes(files.tensors.get(name)?.shape ?? [], weightDType);
   const total = names.reduce((bytes, name) => bytes + bytesOf(name), 0);
   try {
     let done = 0;
     for (const name of names) {
       throwIfAborted(signal, 'Loading');
-      tensors.set(name, await readWeight(backend, weightFiles, name, weightDType, signal));
+      tensors.set(name, await readWeight(backend, files, name, weightDType, signal));
       done += bytesOf(name);
       onProgress?.({ stage: 'load', done, total });
       await yieldToEventLoop();
     }
     await backend.sync();
-    return new Model({
-      backend,
-      operations: new EagerOperations(backend),
-      config,
-      weights: collectWeights(config, (name) => tensors.get(name) as Tensor),
-      weightDType,
-      tokenizer: files.tokenizer,
-      fingerprint: files.fingerprint,
-      ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
-    });
+    return collectWeights(config, (name) => tensors.get(name) as Tensor);
   } catch (error) {
     for (const tensor of tensors.values()) tensor.dispose();
     throw error;
   }
+}
+
+/** Names of the tensors that a decoder of this configuration reads. */
+function weightNames(config: ModelConfig): string[] {
+  const names: string[] = [];
+  collectWeights(config, (name) => names.push(name));
+  return names;
 }
 
 /** The dtype to load in. Throws UnsupportedError when one was asked for that the backend does not take. */

@@ -6,7 +6,7 @@
 import {
   type Backend,
   DisposedError,
-  type EagerOperations,
+  EagerOperations,
   InvalidFileError,
   type Tensor,
   UnsupportedError,
@@ -27,6 +27,7 @@ import {
 import type { Tokenizer } from '@inattention/formats';
 import { checkIdValues } from './check-id-values.ts';
 import type { DecoderWeights } from './decoder-weights.ts';
+import { checkWeightDType } from './place-weight.ts';
 import type { SavedSession } from './saved-session.ts';
 import { Session } from './session.ts';
 import type { RunOptions } from './session-decoder.ts';
@@ -43,7 +44,7 @@ export interface SessionOptions {
 }
 
 export interface ModelParts {
-  readonly backend: Backend;
+  /** On the model's backend, which the caller keeps. */
   readonly operations: EagerOperations;
   readonly config: ModelConfig;
   readonly weights: DecoderWeights<Tensor>;
@@ -54,31 +55,68 @@ export interface ModelParts {
   readonly fingerprint: string;
   /** Bytes each table may take. */
   readonly tableBudget?: number;
+  /** Brings the same weights, in the same dtype, onto another backend. Without it the model cannot be recovered. */
+  readonly placeAgain?: PlaceWeights;
+}
+
+/** Puts a model's weights on a backend. A failure leaves nothing behind. */
+export type PlaceWeights = (backend: Backend, options: RunOptions) => Promise<DecoderWeights<Tensor>>;
+
+/** A model that takes over its weights: they go with it, or when it cannot be made. */
+export function modelOwning(parts: ModelParts): Model {
+  try {
+    return new Model(parts);
+  } catch (error) {
+    disposeWeights(parts.weights);
+    throw error;
+  }
+}
+
+/** What a model has on its backend. */
+interface Placed {
+  readonly operations: EagerOperations;
+  readonly weights: DecoderWeights<Tensor>;
+  readonly contextModel: ContextModel;
 }
 
 export class Model {
-  readonly backend: Backend;
-  readonly operations: EagerOperations;
   readonly config: ModelConfig;
-  readonly weights: DecoderWeights<Tensor>;
   /** What matrices are kept in. */
   readonly weightDType: WeightDType;
-  readonly contextModel: ContextModel;
   readonly tokenizer: Tokenizer | null;
   readonly fingerprint: string;
   readonly #sessions = new Set<Session>();
+  readonly #tableBudget: number | undefined;
+  readonly #placeAgain: PlaceWeights | undefined;
+  #placed: Placed;
+  #recovery: Promise<void> = Promise.resolve();
   #disposed = false;
 
   constructor(parts: ModelParts) {
-    this.backend = parts.backend;
-    this.operations = parts.operations;
     this.config = parts.config;
-    this.weights = parts.weights;
     this.weightDType = parts.weightDType ?? 'f32';
     this.tokenizer = parts.tokenizer;
     this.fingerprint = parts.fingerprint;
-    const options = parts.tableBudget === undefined ? {} : { tableBudget: parts.tableBudget };
-    this.contextModel = new ContextModel(parts.operations, parts.config, parts.weights, options);
+    this.#tableBudget = parts.tableBudget;
+    this.#placeAgain = parts.placeAgain;
+    this.#placed = this.#place(parts.operations, parts.weights);
+  }
+
+  get backend(): Backend {
+    return this.#placed.operations.backend;
+  }
+
+  get operations(): EagerOperations {
+    return this.#placed.operations;
+  }
+
+  get weights(): DecoderWeights<Tensor> {
+    return this.#placed.weights;
+  }
+
+  /** What the contexts of this model share; another one after `recover`. */
+  get contextModel(): ContextModel {
+    return this.#placed.contextModel;
   }
 
   /** Number of parameters. */
@@ -129,6 +167,18 @@ export class Model {
     }
   }
 
+  /**
+   * Moves the model to another backend, after its own was lost or to continue elsewhere: weights come again from where
+   * they came from, sessions remake their contexts from their ids at their next call, tables fill as ids are seen. The
+   * old backend stays the caller's to dispose of. Throws UnsupportedError, with nothing changed, when the weights cannot
+   * be had again (they were handed over as tensors, or changed since).
+   */
+  recover(backend: Backend, options: RunOptions = {}): Promise<void> {
+    const recovery = this.#recovery.then(() => this.#recover(backend, options));
+    this.#recovery = recovery.catch(() => undefined);
+    return recovery;
+  }
+
   /** A session over a context of this model, which the session then owns. */
   adopt(context: Context, budget: number): Session {
     this.#alive();
@@ -163,12 +213,39 @@ export class Model {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const session of [...this.#sessions]) session.dispose();
-    this.contextModel.dispose();
-    for (const tensor of new Set(weightTensors(this.weights))) tensor.dispose();
+    discard(this.#placed);
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  async #recover(backend: Backend, options: RunOptions): Promise<void> {
+    this.#alive();
+    if (backend === this.backend) return;
+    if (this.#placeAgain === undefined || this.contextModel.version > 0) {
+      throw new UnsupportedError({
+        what: 'The weights of this model cannot be had again.',
+        got: this.#placeAgain === undefined ? 'weights that were handed over as tensors' : 'weights changed since',
+        fix: 'save them, load the saved model on the new backend and restore the sessions there',
+      });
+    }
+    checkWeightDType(backend, this.weightDType);
+    const weights = await this.#placeAgain(backend, options);
+    const before = this.#placed;
+    try {
+      this.#alive();
+      this.#placed = this.#place(new EagerOperations(backend), weights);
+    } catch (error) {
+      disposeWeights(weights);
+      throw error;
+    }
+    discard(before);
+  }
+
+  #place(operations: EagerOperations, weights: DecoderWeights<Tensor>): Placed {
+    const options = this.#tableBudget === undefined ? {} : { tableBudget: this.#tableBudget };
+    return { operations, weights, contextModel: new ContextModel(operations, this.config, weights, options) };
   }
 
   #choose({ expectedTokens = 4096, dtype = 'f32', budget }: SessionOptions): ContextMode {
@@ -205,6 +282,15 @@ export class Model {
   #alive(): void {
     if (this.#disposed) throw new DisposedError({ what: 'The model was used after it was disposed of.' });
   }
+}
+
+function discard({ contextModel, weights }: Placed): void {
+  contextModel.dispose();
+  disposeWeights(weights);
+}
+
+function disposeWeights(weights: DecoderWeights<Tensor>): void {
+  for (const tensor of new Set(weightTensors(weights))) tensor.dispose();
 }
 
 /** Every tensor of a decoder, the tied head included (as the embedding again). */

@@ -51,15 +51,17 @@ interface PlacedRows extends ContextRows {
 
 export class SessionDecoder {
   readonly #runtime: DecoderRuntime;
-  readonly #operations: EagerOperations;
   /** The last layer that reads hidden states; -1 in pure models. */
   readonly #lastSelf: number;
 
   constructor(runtime: DecoderRuntime) {
     this.#runtime = runtime;
-    this.#operations = runtime.contextModel.operations;
     const own = new Set(runtime.contextModel.inattentionLayers);
     this.#lastSelf = runtime.config.attentionTypes.reduce((last, _, layer) => (own.has(layer) ? last : layer), -1);
+  }
+
+  get #operations(): EagerOperations {
+    return this.#runtime.contextModel.operations;
   }
 
   /**

@@ -5,24 +5,22 @@
  */
 
 import {
-  BudgetExceededError,
+  type Backend,
   DisposedError,
   IndexTensor,
   InvalidArgumentError,
   type Tensor,
   throwIfAborted,
 } from '@inattention/core';
-import { type Context, type ContextDType, type ContextMode, contextBytes } from '@inattention/core/math';
+import { Context, type ContextDType, type ContextMode } from '@inattention/core/math';
 import { Exclusive } from './exclusive.ts';
+import { admit, fill } from './fill-context.ts';
 import { checkLogits, nonFinite, splitRows } from './logit-rows.ts';
 import type { Model } from './model.ts';
 import type { Sampler } from './sampling/sampler.ts';
 import type { SavedSession } from './saved-session.ts';
 import { type RunOptions, SessionDecoder } from './session-decoder.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
-
-/** Ids appended at a time, so that long appends report progress and can be cancelled. */
-const appendPiece = 4096;
 
 /** Largest block of logits held at once, in elements. */
 const logitsBlock = 1 << 22;
@@ -43,7 +41,7 @@ export type Content = string | Int32Array | readonly number[];
 
 export class Session {
   readonly model: Model;
-  readonly #context: Context;
+  #context: Context;
   readonly #budget: number;
   readonly #decoder: SessionDecoder;
   readonly #exclusive = new Exclusive();
@@ -120,7 +118,7 @@ export class Session {
   replace(position: number, count: number, content: Content): Promise<void> {
     return this.#enqueue(async () => {
       const ids = this.#ids(content);
-      await this.#admit(this.length - count + ids.length);
+      await admit(this.#context, this.length - count + ids.length, this.#budget);
       const { contextModel, backend } = this.model;
       const marks = contextModel.markTables();
       const edit = this.#context.prepare(position, count, ids);
@@ -188,6 +186,7 @@ export class Session {
     return Exclusive.run(
       sessions.map((session) => session.#exclusive),
       async () => {
+        for (const session of sessions) if (session.#stale) await session.#remake(options);
         for (const session of sessions) session.#alive();
         for (const session of sessions) session.#checkPositions([session.length - 1]);
         for (const session of sessions) await session.#prepare(session.length - 1, options);
@@ -255,6 +254,17 @@ export class Session {
     });
   }
 
+  /**
+   * Continues on another backend, after the device was lost or to move there: the model's weights are placed anew, this
+   * session's context is made again from its ids. The model's other sessions follow at their next call. Nothing is lost:
+   * a generation that failed with BackendLostError goes on with the same tokens (`generate` with the same sampler).
+   */
+  async recover(backend: Backend, options: RunOptions = {}): Promise<void> {
+    this.#alive();
+    await this.model.recover(backend, options);
+    await this.#enqueue(async () => undefined, options);
+  }
+
   /** Frees the context. Work already asked for fails with DisposedError. */
   dispose(): void {
     if (this.#disposed) return;
@@ -267,11 +277,33 @@ export class Session {
     this.dispose();
   }
 
-  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+  #enqueue<T>(work: () => Promise<T>, options: RunOptions = {}): Promise<T> {
     return this.#exclusive.run(async () => {
+      if (this.#stale) await this.#remake(options);
       this.#alive();
       return work();
     });
+  }
+
+  /** Whether the model has moved to another backend since the context was made. */
+  get #stale(): boolean {
+    return this.#context.model !== this.model.contextModel;
+  }
+
+  /** Makes the context again where the model is now. Throws with the old one kept. */
+  async #remake(options: RunOptions): Promise<void> {
+    const before = this.#context;
+    const moved = new Context(this.model.contextModel, { mode: this.mode, dtype: this.dtype });
+    try {
+      await admit(moved, before.length, this.#budget);
+      await fill(moved, before.ids.slice(), options);
+      this.#alive();
+    } catch (error) {
+      moved.dispose();
+      throw error;
+    }
+    this.#context = moved;
+    before.dispose();
   }
 
   #alive(): void {
@@ -282,46 +314,10 @@ export class Session {
     return typeof content === 'string' ? this.model.encode(content) : this.model.checkIds(content);
   }
 
-  async #append(ids: Int32Array, { signal, onProgress }: RunOptions): Promise<void> {
-    throwIfAborted(signal, 'Appending');
-    const before = this.length;
-    await this.#admit(before + ids.length);
-    const marks = this.model.contextModel.markTables();
-    let late = false;
-    try {
-      for (let done = 0; done < ids.length; ) {
-        const piece = ids.subarray(done, done + appendPiece);
-        this.#context.append(piece);
-        done += piece.length;
-        onProgress?.({ stage: 'append', done, total: ids.length });
-        if (done < ids.length) {
-          await yieldToEventLoop();
-          throwIfAborted(signal, 'Appending');
-        }
-      }
-      late = true;
-      await this.model.backend.sync();
-    } catch (error) {
-      if (this.length > before) this.#context.replace(before, this.length - before, new Int32Array(0));
-      this.model.contextModel.rollBackTables(marks, late);
-      throw error;
-    }
-  }
-
-  /** Refuses a context of `length` ids that the budget or the backend has no room for. */
-  async #admit(length: number): Promise<void> {
-    const bytes = contextBytes(this.model.config, this.mode, length, this.dtype);
-    if (bytes > this.#budget) {
-      throw new BudgetExceededError({
-        what: `A context of ${length} ids in mode "${this.mode}" is over its budget.`,
-        got: `${bytes} bytes`,
-        expected: `at most ${this.#budget} bytes`,
-        fix: 'raise the budget, shorten the context, or choose a smaller mode (see plan())',
-        requiredBytes: bytes,
-        budgetBytes: this.#budget,
-      });
-    }
-    await this.model.backend.reserve(Math.max(0, bytes - this.contextBytes));
+  async #append(ids: Int32Array, options: RunOptions): Promise<void> {
+    throwIfAborted(options.signal, 'Appending');
+    await admit(this.#context, this.length + ids.length, this.#budget);
+    await fill(this.#context, ids, options);
   }
 
   /** Brings positions [0, end) up to date with the weights and fills in self layers. */

@@ -32,7 +32,6 @@ export async function createSweepModels(
     const operations = new EagerOperations(backend);
     const weights = collectWeights(config, get);
     const model = new Model({
-      backend,
       operations,
       config,
       weights,

@@ -70,11 +70,20 @@ export class Continuation {
     return this.#finished;
   }
 
-  /** Draws the next token from `logits` [V] and appends it, unless it is an end-of-text token. */
+  /**
+   * Draws the next token from `logits` [V] and appends it, unless it is an end-of-text token. A token that cannot be
+   * appended was not drawn: the same comes again.
+   */
   async take(logits: Float32Array): Promise<GeneratedToken> {
+    const { random } = this.#sampler.state;
     const { token, logProbability } = this.#sampler.sample(logits, this.session.tokens);
     if (this.#ends.has(token)) return this.#last(token, logProbability, this.#rest().text, 'stop-token');
-    await this.session.append([token]);
+    try {
+      await this.session.append([token]);
+    } catch (error) {
+      this.#sampler.rewind(random);
+      throw error;
+    }
     this.#count += 1;
     const { text, stopped } = this.#stops.push(this.#decoder?.push(token) ?? '');
     if (stopped) return this.#last(token, logProbability, text, 'stop-sequence');

@@ -37,7 +37,7 @@ export interface SamplerState {
 
 export class Sampler {
   readonly options: Required<SamplingOptions>;
-  readonly #random: Random;
+  #random: Random;
 
   constructor(options: SamplingOptions = {}, state?: readonly number[]) {
     this.options = ownOptions(options);
@@ -52,6 +52,11 @@ export class Sampler {
 
   get state(): SamplerState {
     return { options: this.options, random: this.#random.state };
+  }
+
+  /** Continues from an earlier state of this sampler: the draws since then come again. */
+  rewind(random: SamplerState['random']): void {
+    this.#random = Random.fromState(random);
   }
 
   fork(): Sampler {

@@ -11,7 +11,6 @@ import { expectThat } from '../assertions.ts';
 export function goldenModel(backend: Backend, operations: EagerOperations, golden: GoldenCase): Model {
   const { config, weights, name } = golden;
   return new Model({
-    backend,
     operations,
     config,
     weights: collectWeights(config, (parameter) => upload(backend, weights.get(parameter))),
