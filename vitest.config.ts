@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { playwright } from '@vitest/browser-playwright';
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -19,6 +20,22 @@ const env =
     ? {}
     : { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json' };
 
+// The same files once more in Chromium, for what runs on WebGPU. Debian's Chromium brings a software adapter.
+const browser = {
+  enabled: true,
+  headless: true,
+  screenshotFailures: false,
+  provider: playwright({
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--enable-unsafe-webgpu'],
+    },
+  }),
+  instances: [{ browser: 'chromium' as const }],
+};
+const goldenCases = readdirSync(new URL('./packages/conformance/cases', import.meta.url));
+const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -35,6 +52,23 @@ export default defineConfig({
         extends: true as const,
         root: 'packages/cpu',
         test: { name: 'cpu, relaxed SIMD', include: ['src/**/*.test.ts'], execArgv: relaxedSimd },
+      },
+      {
+        extends: true as const,
+        root: 'packages/webgpu',
+        server: { headers: isolated },
+        test: { name: 'webgpu, Chromium', include: ['src/**/*.test.ts'], browser },
+      },
+      {
+        extends: true as const,
+        root: 'packages/conformance',
+        server: { headers: isolated },
+        test: {
+          name: 'conformance, Chromium',
+          include: ['src/suite/webgpu*.test.ts'],
+          browser,
+          provide: { goldenCases },
+        },
       },
     ],
   },
