@@ -3,7 +3,13 @@
 import type { Primitives } from '@inattention/core';
 import type { KernelRunner } from '../execution/kernel-runner.ts';
 import { binary } from './binary.ts';
+import { cast } from './cast.ts';
+import { copyBlock } from './copy-block.ts';
 import { fill } from './fill.ts';
+import { gatherRows } from './gather-rows.ts';
+import { permute } from './permute.ts';
+import { reduce } from './reduce.ts';
+import { scatterAddRows } from './scatter-add-rows.ts';
 import { unary } from './unary.ts';
 
 export function primitiveKernels(runner: KernelRunner): Primitives {
@@ -18,5 +24,12 @@ export function primitiveKernels(runner: KernelRunner): Primitives {
     log: (args) => unary(runner, 'log', args),
     sqrt: (args) => unary(runner, 'sqrt', args),
     sigmoid: (args) => unary(runner, 'sigmoid', args),
+    sum: (args) => reduce(runner, 'sum', args),
+    max: (args) => reduce(runner, 'max', args),
+    copyBlock: (args) => copyBlock(runner, args),
+    cast: (args) => cast(runner, args),
+    permute: (args) => permute(runner, args),
+    gatherRows: (args) => gatherRows(runner, args),
+    scatterAddRows: (args) => scatterAddRows(runner, args),
   };
 }
