@@ -74,3 +74,9 @@ export function rowRuns(runner: KernelRunner, rows: number, width: number, most 
   for (let first = 0; first < rows; first += step) runs.push({ first, count: Math.min(step, rows - first) });
   return runs;
 }
+
+/** Columns of rows of a view [rows, width], contiguous: either all columns, or some of one row. */
+export function blockOf(view: TensorView, first: number, count: number, columns: RowRun): TensorView {
+  const [, width = 0] = view.shape;
+  return { ...sliceOf(view, first * width + columns.first, count * columns.count), shape: [count, columns.count] };
+}

@@ -7,6 +7,9 @@
 /** Invocations of a workgroup where each works on a row of its own: few, so that few rows still use several cores. */
 const aloneSize = 8;
 
+/** The lowest finite f32: where a running maximum begins. */
+export const lowest = '-3.4028234663852886e38';
+
 export interface RowWork {
   readonly together: boolean;
   /** Invocations of a workgroup. */
@@ -42,7 +45,7 @@ export function rowWork(together: boolean, size: number): RowWork {
     together,
     size,
     declarations: `
-var<workgroup> partial: array<f32, ${size}>;
+var<workgroup> reduced: array<f32, ${size}>;
 ${reduction('workgroup_sum', size, (a, b) => `${a} + ${b}`)}
 ${reduction('workgroup_max', size, (a, b) => `max(${a}, ${b})`)}`,
     begin: 'let row = group.y * groups.x + group.x;\n  if (row >= params.rows) { return; }',
@@ -66,13 +69,13 @@ export function rowInvocations({ together, size }: RowWork, rows: number): numbe
 function reduction(name: string, size: number, combine: (a: string, b: string) => string): string {
   return `
 fn ${name}(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
+  reduced[lane] = value;
   workgroupBarrier();
   for (var half = ${size / 2}u; half > 0u; half = half >> 1u) {
-    if (lane < half) { partial[lane] = ${combine('partial[lane]', 'partial[lane + half]')}; }
+    if (lane < half) { reduced[lane] = ${combine('reduced[lane]', 'reduced[lane + half]')}; }
     workgroupBarrier();
   }
-  let result = partial[0];
+  let result = reduced[0];
   workgroupBarrier();
   return result;
 }`;
