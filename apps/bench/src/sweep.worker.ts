@@ -1,6 +1,7 @@
-/** Runs the sweep off the page's thread, on whichever backend fits (today: the CPU). */
+/** Runs the sweep off the page's thread, on whichever backend fits. */
 
 import {
+  backendCandidates,
   decodedTokens,
   runSweep,
   type SweepProgress,
@@ -11,7 +12,6 @@ import {
   warmUpDocumentTokens,
 } from '@inattention/bench';
 import { selectBackend } from '@inattention/core';
-import { createCpuBackend } from '@inattention/cpu';
 import { expose } from 'comlink';
 import { readAddresses, readNovel } from './texts.ts';
 
@@ -26,7 +26,7 @@ const api = {
     const [novel, addresses] = await Promise.all([readNovel(), readAddresses()]);
     const text = await tokenise(novel, tokens, smallShape.vocabSize);
     const warmUpText = await tokenise(addresses, warmUpDocumentTokens, smallShape.vocabSize);
-    const { backend } = await selectBackend([{ name: 'cpu', create: () => createCpuBackend() }], { signal });
+    const { backend } = await selectBackend(backendCandidates(), { signal });
     try {
       const environment = { browser: navigator.userAgent, cores: navigator.hardwareConcurrency };
       const shape = smallShape;

@@ -16,12 +16,14 @@ export interface SweepSettings {
   readonly warmUpKind: WarmUpKind;
   readonly rounds: number;
   readonly roundTime: number;
+  /** The one it ran on. */
+  readonly backend: string;
   readonly memory?: number | undefined;
 }
 
 export function commandLine(settings: SweepSettings): string {
-  const { shape, lengths, variants, dtype, weightDType, window, selfUpTo, warmUpKind, rounds, roundTime, memory } =
-    settings;
+  const { shape, lengths, variants, dtype, weightDType, window, selfUpTo, warmUpKind, rounds, roundTime } = settings;
+  const { backend, memory } = settings;
   return [
     'inattention bench',
     `--shape ${shape.name}`,
@@ -34,6 +36,7 @@ export function commandLine(settings: SweepSettings): string {
     `--warm-up ${warmUpKind}`,
     `--rounds ${rounds}`,
     `--round-time ${roundTime}`,
+    `--backend ${backend}`,
     ...(memory === undefined ? [] : [`--memory ${memory}`]),
   ].join(' ');
 }

@@ -1,16 +1,17 @@
 /** `inattention bench` and `pnpm bench`: the sweep from the command line, with progress on standard error. Node only. */
 
 import { readFile } from 'node:fs/promises';
-import { type BackendCandidate, InvalidFileError, selectBackend } from '@inattention/core';
+import { InvalidFileError, selectBackend } from '@inattention/core';
 import type { WeightDType } from '@inattention/core/math';
-import { createCpuBackend } from '@inattention/cpu';
 import { Command } from 'commander';
+import { type BackendName, backendNames, candidatesFor, onlyBackend } from './backends.ts';
 import { benchSessions } from './batch/batch-command.ts';
 import type { BenchOutput } from './bench-output.ts';
 import { commandLine } from './command-line.ts';
 import { environment } from './environment.ts';
 import { chooseBench } from './flag-rules.ts';
 import {
+  parseBackend,
   parseCount,
   parseDtype,
   parseLength,
@@ -43,6 +44,7 @@ interface BenchOptions extends OutputFiles {
   readonly warmUp: WarmUpKind;
   readonly rounds?: number;
   readonly roundTime?: number;
+  readonly backend: BackendName | 'auto';
   readonly memory?: number;
   readonly from?: string;
   readonly json?: boolean;
@@ -73,7 +75,8 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--context-dtype <dtype>', 'f32 or f16, of contexts and of the baseline’s KV cache', parseDtype, 'f32')
     .option('--weight-dtype <dtype>', 'f32, f16 or i8, of both models’ matrices', parseWeightDtype, 'f32')
     .option('--window <w>', 'tokens that an initial state is made of, in the InAttention model', parseCount, 3)
-    .option('--memory <bytes>', 'bytes that the backend may hold, such as 3GB (default: 4GiB)', parseMemory)
+    .option('--backend <name>', `${backendNames.join(', ')}, or auto: a GPU where there is one`, parseBackend, 'auto')
+    .option('--memory <bytes>', 'bytes that the backend may hold, such as 3GB (default: what it can have)', parseMemory)
     .optionsGroup('How much is measured:')
     .option(
       '--lengths <list>',
@@ -159,9 +162,8 @@ async function sweep(
   const lengths = options.lengths ?? defaults.lengths;
   output.error('Reading and tokenising text …\n');
   const { text, warmUpText } = await readSweepTexts(Math.max(...lengths), options.warmUp, shape.vocabSize);
-  const memory = options.memory === undefined ? {} : { maxBytes: options.memory };
-  const candidates: BackendCandidate[] = [{ name: 'cpu', create: () => createCpuBackend(memory) }];
-  const { backend, reason } = await selectBackend(candidates, {
+  const { backend, reason } = await selectBackend(candidatesFor(options), {
+    ...onlyBackend(options.backend),
     contextDType: options.contextDtype,
     weightDType: options.weightDtype,
   });
@@ -186,7 +188,7 @@ async function sweep(
       text,
       warmUpText,
       environment: environment(),
-      command: commandLine({ ...settings, shape, memory: options.memory }),
+      command: commandLine({ ...settings, shape, backend: backend.name, memory: options.memory }),
       ...(signal && { signal }),
       onProgress: display.update,
       onPartial(result) {

@@ -20,7 +20,7 @@ const names: Readonly<Record<BenchKind, string>> = {
   kernels: '--kernels',
 };
 
-const model = ['shape', 'variants', 'contextDtype', 'weightDtype', 'window', 'memory'];
+const model = ['shape', 'variants', 'contextDtype', 'weightDtype', 'window', 'backend', 'memory'];
 
 /** By commander's names. */
 const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {

@@ -2,6 +2,7 @@
 
 import { type WeightDType, weightDTypes } from '@inattention/core/math';
 import { InvalidArgumentError as BadFlag } from 'commander';
+import { type BackendName, backendNames } from './backends.ts';
 import { formatTokens } from './report/units.ts';
 import { type Variant, type WarmUpKind, warmUpKinds } from './result.ts';
 import { type Shape, sweepShapes } from './shapes.ts';
@@ -34,6 +35,12 @@ export function parseVariants(text: string): Variant[] {
     if (variant === undefined) throw new BadFlag(`"${name}" is none of ${variantNames.join(', ')}.`);
     return variant;
   });
+}
+
+export function parseBackend(text: string): BackendName | 'auto' {
+  const name = (['auto', ...backendNames] as const).find((known) => known === text);
+  if (name === undefined) throw new BadFlag(`It is auto or one of ${backendNames.join(', ')}.`);
+  return name;
 }
 
 export function parseShape(text: string): Shape {

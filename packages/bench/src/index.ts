@@ -3,6 +3,13 @@
  * texts on disk are at `@inattention/bench/node`.
  */
 
+export {
+  type BackendName,
+  backendCandidates,
+  backendNames,
+  type CandidateOptions,
+  onlyBackend,
+} from './backends.ts';
 export { memorySizes, planTable } from './plan-table.ts';
 export { type Fact, remarks, runFacts } from './report/facts.ts';
 export { markdownReport } from './report/markdown.ts';

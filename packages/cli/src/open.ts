@@ -1,9 +1,9 @@
 /** Opens what verbs work on: token files, backends, models. */
 
 import { readFile } from 'node:fs/promises';
+import { type BackendName, backendCandidates, backendNames, onlyBackend } from '@inattention/bench';
 import { type BackendChoice, InvalidFileError, selectBackend } from '@inattention/core';
 import { type ContextDType, type ContextMode, weightDTypes } from '@inattention/core/math';
-import { createCpuBackend } from '@inattention/cpu';
 import { parseTokens } from '@inattention/formats';
 import { openDirectory } from '@inattention/formats/node';
 import { loadModel, type Model, type WantedWeightDType } from '@inattention/model';
@@ -14,7 +14,7 @@ import { bytes } from './values.ts';
 /** Flags of every verb that runs a model. */
 export interface RunFlags {
   readonly model: string;
-  readonly backend: string;
+  readonly backend: BackendName | 'auto';
   readonly context: ContextMode | 'auto';
   readonly contextDtype: ContextDType;
   readonly weightDtype: WantedWeightDType;
@@ -27,7 +27,11 @@ export interface RunFlags {
 export function withRunFlags(command: Command): Command {
   return command
     .requiredOption('--model <folder>', 'folder with config.json and model.safetensors')
-    .addOption(new Option('--backend <name>', 'where to compute').choices(['auto', 'cpu']).default('auto'))
+    .addOption(
+      new Option('--backend <name>', 'where to compute; auto: a GPU where there is one')
+        .choices(['auto', ...backendNames])
+        .default('auto'),
+    )
     .addOption(
       new Option('--context <mode>', 'what is kept of the context')
         .choices(['auto', 'kv', 'tables', 'states', 'ids'])
@@ -54,8 +58,8 @@ export async function withModel<T>(
   work: (model: Model, choice: BackendChoice) => Promise<T>,
 ): Promise<T> {
   const source = await openDirectory(flags.model);
-  const choice = await selectBackend([{ name: 'cpu', create: () => createCpuBackend() }], {
-    ...(flags.backend !== 'auto' && { only: flags.backend }),
+  const choice = await selectBackend(backendCandidates({ only: flags.backend }), {
+    ...onlyBackend(flags.backend),
     contextDType: flags.contextDtype,
     ...(flags.weightDtype !== 'auto' && { weightDType: flags.weightDtype }),
   });

@@ -250,11 +250,15 @@ describe('plan, inspect, doctor', () => {
     expect((await run('inspect', '--model', model)).out).toContain('model.layers.1.mlp.down_proj.weight');
   });
 
-  test('doctor finds the CPU backend', async () => {
+  test('doctor finds the backends', async () => {
     const { status, out } = await run('doctor', '--json');
     const report = JSON.parse(out) as { backends: { backend: string; works: boolean }[] };
     expect(status).toBe(0);
-    expect(report.backends).toMatchObject([{ backend: 'cpu', works: true }]);
+    expect(report.backends).toMatchObject([
+      { backend: 'webgpu', works: true },
+      { backend: 'cpu', works: true },
+    ]);
+    expect((await run('doctor')).out).toMatch(/webgpu \(@inattention\/webgpu\): works\n {2}✓ adapter: /);
   });
 });
 

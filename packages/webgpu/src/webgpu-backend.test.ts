@@ -202,6 +202,17 @@ describe('a device of the caller’s', () => {
     device.destroy();
   });
 
+  it('is refused when it is no GPU and one is required', async () => {
+    const { device, adapterInfo } = await openDevice();
+    const made = createWebGpuBackend({ device, requireGpu: true });
+    if (adapterInfo?.architecture === 'swiftshader') {
+      await expect(made).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE', expected: 'a graphics card' });
+    } else {
+      (await made).dispose();
+    }
+    device.destroy();
+  });
+
   it('cannot be given limits', async () => {
     const { device } = await openDevice();
     await expect(createWebGpuBackend({ device, limits: 'default' })).rejects.toThrow(/cannot be given limits/);

@@ -3,7 +3,14 @@
  * to the device and are where failures surface.
  */
 
-import { type Backend, BackendLostError, DisposedError, InvalidArgumentError, Ledger } from '@inattention/core';
+import {
+  type Backend,
+  BackendLostError,
+  BackendUnavailableError,
+  DisposedError,
+  InvalidArgumentError,
+  Ledger,
+} from '@inattention/core';
 import { type LimitName, openDevice } from './device/open-device.ts';
 import { CommandQueue } from './execution/command-queue.ts';
 import { type DeviceTraits, deviceBufferOf, KernelRunner } from './execution/kernel-runner.ts';
@@ -25,6 +32,8 @@ export interface WebGpuBackendOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Limits to ask the adapter for. Default: all that it can give; 'default': those every WebGPU device has. */
   readonly limits?: Partial<Record<LimitName, number>> | 'default';
+  /** Refuses software adapters, which play GPU on a CPU and are slower than the CPU backend. Default false. */
+  readonly requireGpu?: boolean;
   /** Bytes the backend may hold in all. Default: what the device gives. */
   readonly maxBytes?: number;
   /** Largest storage binding to use, bytes; at most (and by default) the device's. Longer tensors are worked on in parts. */
@@ -51,6 +60,16 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   }
   const { device, adapterInfo, owned } = await openDevice(options);
   const { limits, features } = device;
+  const software = adapterInfo?.architecture === 'swiftshader' || adapterInfo?.isFallbackAdapter === true;
+  if (software && options.requireGpu === true) {
+    if (owned) device.destroy();
+    throw new BackendUnavailableError({
+      what: 'WebGPU has only a software adapter here.',
+      got: describe(adapterInfo),
+      expected: 'a graphics card',
+      fix: 'use the CPU backend, which is faster than that, or install the driver of your graphics card',
+    });
+  }
   const maxBindingBytes = Math.min(
     options.maxBindingBytes ?? Number.POSITIVE_INFINITY,
     limits.maxStorageBufferBindingSize,
@@ -70,7 +89,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   });
   const queue = new CommandQueue(device, memory);
   const traits: DeviceTraits = {
-    software: adapterInfo?.architecture === 'swiftshader' || adapterInfo?.isFallbackAdapter === true,
+    software,
     maxStorageBindings: limits.maxStorageBuffersPerShaderStage,
     maxBindingBytes,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
@@ -118,7 +137,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
         ...(adapterInfo !== null && {
           vendor: adapterInfo.vendor,
           architecture: adapterInfo.architecture,
-          software: traits.software,
+          software,
         }),
         features: [...features].filter((name) => name !== 'core-features-and-limits').join(' '),
         maxBufferBytes: limits.maxBufferSize,

@@ -1,7 +1,8 @@
 /** `inattention bench --sessions`: many sessions at once from the command line. Node only. */
 
+import { selectBackend } from '@inattention/core';
 import type { ContextMode, WeightDType } from '@inattention/core/math';
-import { createCpuBackend } from '@inattention/cpu';
+import { type BackendName, candidatesFor, onlyBackend } from '../backends.ts';
 import type { BenchOutput } from '../bench-output.ts';
 import { environment } from '../environment.ts';
 import { checkOutputs, writeTexts } from '../outputs.ts';
@@ -21,6 +22,7 @@ export interface BatchCommandOptions {
   readonly weightDtype: WeightDType;
   readonly window: number;
   readonly rounds?: number;
+  readonly backend: BackendName | 'auto';
   readonly memory?: number;
   readonly out?: string;
   readonly markdown?: string;
@@ -44,14 +46,22 @@ export async function benchSessions(options: BatchCommandOptions, output: BenchO
   output.error('Reading and tokenising text …\n');
   const needed = tokens + (sessions - 1) * stride + ahead;
   const text = await tokenise(await readMobyDick(), needed, shape.vocabSize, 'ask for fewer --tokens or --sessions');
-  const backend = await createCpuBackend(memory === undefined ? {} : { maxBytes: memory });
+  const { backend, reason } = await selectBackend(candidatesFor(options), {
+    ...onlyBackend(options.backend),
+    contextDType: dtype,
+    weightDType,
+  });
+  output.error(`Backend: ${backend.name} (${backend.info.device}); ${reason}\n`);
   const begin = performance.now();
   try {
     const result = await runBatch({
       ...{ backend, shape, mode, dtype, weightDType, window, sessions, tokens, stride, text, rounds },
       batches: sizes,
       environment: environment(),
-      command: commandLine({ shape, mode, dtype, weightDType, window, sessions, tokens, rounds, memory }),
+      command: commandLine({
+        ...{ shape, mode, dtype, weightDType, window, sessions, tokens, rounds, memory },
+        backend: backend.name,
+      }),
       signal: output.signal,
       onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
     });
@@ -74,12 +84,14 @@ function commandLine(settings: {
   readonly sessions: number;
   readonly tokens: number;
   readonly rounds: number;
+  readonly backend: string;
   readonly memory: number | undefined;
 }): string {
-  const { shape, mode, dtype, weightDType, window, sessions, tokens, rounds, memory } = settings;
+  const { shape, mode, dtype, weightDType, window, sessions, tokens, rounds, backend, memory } = settings;
   return [
     `inattention bench --sessions ${sessions} --tokens ${tokens} --shape ${shape.name} --variants ${mode}`,
     `--context-dtype ${dtype} --weight-dtype ${weightDType} --window ${window} --rounds ${rounds}`,
+    `--backend ${backend}`,
     ...(memory === undefined ? [] : [`--memory ${memory}`]),
   ].join(' ');
 }

@@ -2,8 +2,9 @@
 
 import { cpus, totalmem } from 'node:os';
 import { formatBytes } from '@inattention/bench';
-import { EagerOperations, InAttentionError, Tensor } from '@inattention/core';
+import { type Backend, EagerOperations, InAttentionError, Tensor } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
+import { createWebGpuBackend } from '@inattention/webgpu';
 import { Command } from 'commander';
 import type { Terminal } from '../terminal.ts';
 
@@ -24,12 +25,6 @@ interface BackendReport {
 /** The oldest Node this project supports. */
 const oldestNode = [20, 19] as const;
 
-/** (module (func (result v128) relaxed_madd …)): valid where relaxed SIMD is on. */
-const relaxedSimdProbe = Uint8Array.from([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65,
-  0, 253, 15, 253, 133, 2, 11,
-]);
-
 export function doctorCommand(terminal: Terminal): Command {
   return new Command('doctor')
     .description('Show what each backend finds on this machine, and how to fix what it misses')
@@ -40,7 +35,7 @@ export function doctorCommand(terminal: Terminal): Command {
 
 async function run(json: boolean, terminal: Terminal): Promise<void> {
   const runtime = checkRuntime();
-  const backends = [await checkCpu()];
+  const backends = [await checkBackend(checkWebGpu), await checkBackend(checkCpu)];
   const report = { runtime, backends };
   terminal.out(json ? `${JSON.stringify(report)}\n` : textReport(runtime, backends));
   if (!backends.some(({ works }) => works)) process.exitCode = 1;
@@ -61,36 +56,77 @@ function checkRuntime(): Finding[] {
   ];
 }
 
-async function checkCpu(): Promise<BackendReport> {
-  const name = { backend: 'cpu', package: '@inattention/cpu' };
+/** How to look at one backend. */
+interface Check {
+  readonly backend: string;
+  readonly package: string;
+  create(): Promise<Backend>;
+  /** What is worth knowing of it, once it is there. */
+  findings(backend: Backend): readonly Finding[];
+}
+
+const checkCpu: Check = {
+  backend: 'cpu',
+  package: '@inattention/cpu',
+  create: () => createCpuBackend(),
+  findings: ({ info, capabilities }) => {
+    const { threads, simd, singleThreadBecause } = info.details;
+    return [
+      { name: 'WebAssembly SIMD', ok: true, found: String(simd) },
+      {
+        name: 'threads',
+        ok: true,
+        found: `${threads}${singleThreadBecause === undefined ? '' : ` (${singleThreadBecause})`}`,
+      },
+      {
+        name: 'memory limit',
+        ok: true,
+        found: `${formatBytes(capabilities.maxTotalBytes)}, one WebAssembly memory`,
+      },
+    ];
+  },
+};
+
+const checkWebGpu: Check = {
+  backend: 'webgpu',
+  package: '@inattention/webgpu',
+  create: () => createWebGpuBackend(),
+  findings: ({ info }) => {
+    const { software, features, maxBufferBytes, maxBindingBytes, storageBindings } = info.details;
+    return [
+      { name: 'adapter', ok: true, found: info.device },
+      software === true
+        ? {
+            name: 'graphics card',
+            ok: false,
+            found: 'none: this adapter plays GPU on the CPU, and `auto` passes it over',
+            fix: 'install the driver of your graphics card (Vulkan, Metal or Direct3D 12)',
+          }
+        : { name: 'graphics card', ok: true, found: 'yes' },
+      { name: 'features', ok: true, found: features === '' ? 'none beyond the core' : String(features) },
+      {
+        name: 'limits',
+        ok: true,
+        found: `buffers of ${formatBytes(Number(maxBufferBytes))}, bindings of ${formatBytes(Number(maxBindingBytes))}, ${storageBindings} storage bindings`,
+      },
+    ];
+  },
+};
+
+async function checkBackend({ create, findings, ...name }: Check): Promise<BackendReport> {
   try {
-    const backend = await createCpuBackend();
+    using backend = await create();
     const operations = new EagerOperations(backend);
-    const identity = Tensor.from(backend, Float32Array.of(1, 0, 0, 1), [2, 2], 'scratch');
-    const product = await operations.matmul(identity, identity).readFloat32();
-    const works = product.join() === '1,0,0,1';
-    backend.dispose();
-    return {
-      ...name,
-      works,
-      findings: [
-        { name: 'WebAssembly SIMD', ok: true, found: 'yes' },
-        { name: 'a matrix product', ok: works, found: works ? 'right' : `wrong: ${product.join(', ')}` },
-        {
-          name: 'relaxed SIMD',
-          ok: true,
-          found: WebAssembly.validate(relaxedSimdProbe) ? 'yes (not used by this version)' : 'no (not needed)',
-        },
-        { name: 'threads', ok: true, found: '1 (this version uses one)' },
-        {
-          name: 'memory limit',
-          ok: true,
-          found: `${formatBytes(backend.capabilities.maxTotalBytes)}, one WebAssembly memory`,
-        },
-      ],
-    };
+    using identity = Tensor.from(backend, Float32Array.of(1, 0, 0, 1), [2, 2], 'scratch');
+    using product = operations.matmul(identity, identity);
+    const numbers = (await product.readFloat32()).join();
+    const works = numbers === '1,0,0,1';
+    const computed = { name: 'a matrix product', ok: works, found: works ? 'right' : `wrong: ${numbers}` };
+    return { ...name, works, findings: [...findings(backend), computed] };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = InAttentionError.isInstance(error)
+      ? [error.what, error.got].filter(Boolean).join(' ')
+      : String(error);
     const fix = InAttentionError.isInstance(error) ? error.fix : undefined;
     return { ...name, works: false, findings: [{ name: 'start', ok: false, found: message, ...(fix && { fix }) }] };
   }

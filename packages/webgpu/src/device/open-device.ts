@@ -119,5 +119,6 @@ async function loadDawn(): Promise<GPU> {
 }
 
 function isNode(): boolean {
-  return typeof process === 'object' && typeof process.versions?.node === 'string';
+  const { process } = globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } };
+  return process?.versions?.node !== undefined;
 }
