@@ -14,9 +14,9 @@ export interface DrawnIds {
 }
 
 /** Ways in which work ends before its time; `positions` are those of a long list of logits. */
-export const midways = ['append', 'prefill', 'positions'] as const;
+const midways = ['append', 'prefill', 'positions'] as const;
 
-export const refusals = ['ids', 'range', 'budget', 'file', 'twice', 'length'] as const;
+const refusals = ['ids', 'range', 'budget', 'file', 'twice', 'length'] as const;
 
 /** One thing done; `which` session is by remainder, places are in thousandths of its length. */
 export type LedgerAction =
