@@ -7,6 +7,7 @@ import { cast } from './cast.ts';
 import { copyBlock } from './copy-block.ts';
 import { fill } from './fill.ts';
 import { gatherRows } from './gather-rows.ts';
+import { matmul } from './matmul.ts';
 import { permute } from './permute.ts';
 import { reduce } from './reduce.ts';
 import { scatterAddRows } from './scatter-add-rows.ts';
@@ -26,6 +27,7 @@ export function primitiveKernels(runner: KernelRunner): Primitives {
     sigmoid: (args) => unary(runner, 'sigmoid', args),
     sum: (args) => reduce(runner, 'sum', args),
     max: (args) => reduce(runner, 'max', args),
+    matmul: (args) => matmul(runner, args),
     copyBlock: (args) => copyBlock(runner, args),
     cast: (args) => cast(runner, args),
     permute: (args) => permute(runner, args),
