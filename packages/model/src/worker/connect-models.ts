@@ -155,6 +155,17 @@ export class WorkerSession {
     return this.#state.hostBytes;
   }
 
+  /**
+   * Continues on another backend after a call failed with BackendLostError: the worker chooses one among its candidates
+   * and makes the context again from its ids. Generations do so by themselves.
+   */
+  async recover(options: RunOptions = {}): Promise<void> {
+    const { host } = this.#connection;
+    this.#state = await this.#connection.cancellable(options, (call, onProgress) =>
+      host.recover(this.#state.handle, call, onProgress),
+    );
+  }
+
   async append(content: Content, options: RunOptions = {}): Promise<void> {
     const { host } = this.#connection;
     this.#state = await this.#connection.cancellable(options, (call, onProgress) =>

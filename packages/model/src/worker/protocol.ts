@@ -72,6 +72,8 @@ export interface ModelHost {
     call: number,
     onProgress: OnProgress,
   ): Promise<Outcome<SessionState>>;
+  /** Continues on another backend when the session's was lost. */
+  recover(session: number, call: number, onProgress: OnProgress): Promise<Outcome<SessionState>>;
   append(
     session: number,
     content: string | Int32Array,

@@ -6,7 +6,7 @@
  *     serveModels({ candidates: [{ name: 'cpu', create: () => createCpuBackend() }] });
  */
 
-import { type Backend, type BackendCandidate, InvalidArgumentError, selectBackend } from '@inattention/core';
+import { type BackendCandidate, InvalidArgumentError } from '@inattention/core';
 import { filesInMemory, type ModelSource, openFileList, openUrl } from '@inattention/formats';
 import { type Endpoint, expose } from 'comlink';
 import type { GeneratedToken } from '../generation/continuation.ts';
@@ -15,6 +15,7 @@ import { loadModel } from '../load-model.ts';
 import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { RunOptions } from '../session-decoder.ts';
+import { ChosenBackend } from './chosen-backend.ts';
 import {
   type ModelDescription,
   type ModelHost,
@@ -67,7 +68,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
     'generation',
   );
   const calls = new Map<number, AbortController>();
-  let chosen: Promise<{ backend: Backend; reason: string }> | null = null;
+  const backends = new ChosenBackend(candidates);
 
   const cancellable = async <T>(
     call: number,
@@ -92,11 +93,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
     loadModel: (location, options, call, onProgress) =>
       outcomeOf(() =>
         cancellable(call, onProgress, async (run): Promise<ModelDescription> => {
-          chosen ??= selectBackend(candidates);
-          const { backend, reason } = await chosen.catch((error: unknown) => {
-            chosen = null;
-            throw error;
-          });
+          const { backend, reason } = await backends.get();
           const model = await loadModel(sourceOf(location), backend, {
             ...options,
             ...(run.signal && { signal: run.signal }),
@@ -123,6 +120,14 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
           stateOf(sessions.add(await models.get(model).restoreSession(saved, run))),
         ),
       ),
+    recover: (session, call, onProgress) =>
+      outcomeOf(() =>
+        cancellable(call, onProgress, async (run) => {
+          const { model } = sessions.get(session);
+          await sessions.get(session).recover(await backends.inPlaceOf(model.backend), run);
+          return stateOf(session);
+        }),
+      ),
     append: (session, content, call, onProgress) =>
       outcomeOf(() =>
         cancellable(call, onProgress, async (run) => {
@@ -145,7 +150,9 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
       outcomeOf(() => {
         const controller = new AbortController();
         calls.set(call, controller);
-        const tokens = generate(sessions.get(session), { ...options, signal: controller.signal });
+        const { model } = sessions.get(session);
+        const recover = () => backends.inPlaceOf(model.backend);
+        const tokens = generate(sessions.get(session), { ...options, recover, signal: controller.signal });
         return generations.add({ tokens, session, call });
       }),
     nextToken: (generation) =>

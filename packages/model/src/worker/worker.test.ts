@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 import { createCpuBackend } from '@inattention/cpu';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type LosableBackend, losableBackend } from '../../test/losable-backend.ts';
 import { makeModel, modelFiles } from '../../test/small-model.ts';
 import { generate } from '../generation/generate.ts';
 import { connectModels, type WorkerModels } from './connect-models.ts';
@@ -80,6 +81,39 @@ describe('models in a worker', () => {
     await expect(models.load({ bytes: new Map() })).rejects.toMatchObject({ code: 'INVALID_FILE' });
     await model.dispose();
     await expect(session.nextLogits()).rejects.toMatchObject({ code: 'DISPOSED' });
+  });
+
+  test('a device that is lost gives way to another', async () => {
+    const devices: LosableBackend[] = [];
+    const create = async () => {
+      const device = losableBackend(await createCpuBackend({ threads: 1 }));
+      devices.push(device);
+      return device.backend;
+    };
+    const line = new MessageChannel();
+    serveModels({ candidates: [{ name: 'a GPU', create }], endpoint: nodeEndpoint(line.port1) });
+    const model = await connectModels(nodeEndpoint(line.port2)).load({ bytes: modelFiles() });
+    const other = await connectModels(nodeEndpoint(line.port2)).load({ bytes: modelFiles() });
+    const [session, witness, late] = await Promise.all([model, model, other].map((one) => one.createSession()));
+    if (session === undefined || witness === undefined || late === undefined) throw new Error('no sessions');
+    for (const one of [session, witness, late]) await one.append('Call me');
+    const tokens = async (generated: AsyncIterable<{ token: number }>, losesAt = -1) => {
+      const list: number[] = [];
+      for await (const { token } of generated) {
+        list.push(token);
+        if (list.length === losesAt) devices.at(-1)?.loseAfter(40);
+      }
+      return list;
+    };
+    const expected = await tokens(witness.generate({ maxTokens: 5 }));
+    expect(await tokens(session.generate({ maxTokens: 5 }), 2)).toEqual(expected);
+    expect(devices.length).toBe(2);
+    await expect(late.append('x')).rejects.toMatchObject({ code: 'BACKEND_LOST' });
+    await late.recover();
+    await late.append('x');
+    expect([devices.length, late.length, session.length]).toEqual([2, 8, 12]);
+    line.port1.close();
+    line.port2.close();
   });
 
   test('an abort signal reaches the worker', async () => {
