@@ -1,0 +1,3 @@
+/** `@inattention/train/node`: what training keeps in files. */
+
+export {};
