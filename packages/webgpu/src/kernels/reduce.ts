@@ -2,8 +2,8 @@
  * sum, max: [outer, axis, inner] over axis into [outer, inner], f32.
  *
  * Two kernels, both over [outer, parts, inner] results of up to `chunk` elements along the axis each:
- *   columns  an invocation per result; neighbours read neighbours where inner > 1. Sums run in blocks of 256, so that
- *            rounding grows with √(n / 256), not √n. No barriers: on software adapters it serves inner = 1 too.
+ *   columns  an invocation per result; neighbours read neighbours where inner > 1. Sums run in blocks of 64, so that
+ *            rounding grows with √(n / 64), not √n. No barriers: on software adapters it serves inner = 1 too.
  *   rows     inner = 1 on GPUs: a workgroup of 64 per result, lanes read neighbours, then a tree in workgroup memory.
  * Long axes with few results go in two stages: partial results of chunks, then those. Inputs that no binding
  * or short dispatch takes are cut into boxes, each joined to the result so far. Roofline: one FLOP per 4 bytes.
@@ -61,10 +61,10 @@ const columns = kernelFamily((kind: ReduceKind) =>
   let end = min(first + params.chunk, params.axis);
   var at = params.input_at + ((rest / params.parts) * params.axis + first) * params.inner + index % params.inner;
   var total = ${out}[params.out_at + index];
-  for (var block = first; block < end; block += 256u) {
+  for (var block = first; block < end; block += 64u) {
     var part = ${input}[at];
     at += params.inner;
-    for (var k = block + 1u; k < min(block + 256u, end); k++) {
+    for (var k = block + 1u; k < min(block + 64u, end); k++) {
       part = ${joins[kind]('part', `${input}[at]`)};
       at += params.inner;
     }
