@@ -4,6 +4,7 @@ import type { FusedOperations } from '@inattention/core';
 import type { KernelRunner } from '../execution/kernel-runner.ts';
 import { adamw } from './adamw.ts';
 import { attend } from './attention/attend.ts';
+import { attendBackward } from './attention/backward.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { crossEntropyBackward } from './cross-entropy-backward.ts';
 import { rmsNorm } from './rms-norm.ts';
@@ -15,6 +16,7 @@ import { swigluBackward } from './swiglu-backward.ts';
 export function fusedKernels(runner: KernelRunner): Partial<FusedOperations> {
   return {
     attend: (args) => attend(runner, args),
+    attendBackward: (args) => attendBackward(runner, args),
     rmsNorm: (args) => rmsNorm(runner, args),
     rmsNormBackward: (args) => rmsNormBackward(runner, args),
     rope: (args) => rope(runner, args),

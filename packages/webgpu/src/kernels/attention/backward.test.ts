@@ -1,0 +1,135 @@
+import { expect, test, vi } from 'vitest';
+import { openDevice } from '../../device/open-device.ts';
+import { numbers, relativeError } from '../../testing/compare-numbers.ts';
+import { trialsOf } from '../../testing/kernel-trial.ts';
+import { attendBackward } from './backward.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const { device } = await openDevice({ limits: 'default' });
+
+interface Problem {
+  readonly positions: readonly number[];
+  readonly firstPosition: number;
+  readonly entries: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly sloped: boolean;
+}
+
+/** Peaked: scores spread over about ±8. */
+function inputs({ positions, entries, heads, kvHeads, headDim, sloped }: Problem) {
+  return {
+    queries: numbers(positions.length * heads * headDim, 1, 2),
+    keys: numbers(entries * kvHeads * headDim, 2, 1.5),
+    values: numbers(entries * kvHeads * headDim, 3),
+    gradOut: numbers(positions.length * heads * headDim, 4),
+    slopes: sloped ? Float32Array.from({ length: heads }, (_, h) => 2 ** -(h + 1)) : null,
+  };
+}
+
+function reference(problem: Problem, given: ReturnType<typeof inputs>) {
+  const { positions, firstPosition, entries, heads, kvHeads, headDim } = problem;
+  const { queries, keys, values, gradOut, slopes } = given;
+  const scale = 1 / Math.sqrt(headDim);
+  const out = new Float64Array(queries.length);
+  const logSumExp = new Float64Array(positions.length * heads);
+  const gradients = [queries, keys, values].map(({ length }) => new Float64Array(length));
+  const [gradQueries, gradKeys, gradValues] = gradients as [Float64Array, Float64Array, Float64Array];
+  const dot = (a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number) => {
+    let sum = 0;
+    for (let c = 0; c < headDim; c += 1) sum += (a[i + c] as number) * (b[j + c] as number);
+    return sum;
+  };
+  const add = (a: Float64Array, i: number, factor: number, b: ArrayLike<number>, j: number) => {
+    for (let c = 0; c < headDim; c += 1) a[i + c] = (a[i + c] as number) + factor * (b[j + c] as number);
+  };
+  positions.forEach((position, t) => {
+    for (let h = 0; h < heads; h += 1) {
+      const row = (t * heads + h) * headDim;
+      const entryRow = (i: number) => (i * kvHeads + Math.floor((h * kvHeads) / heads)) * headDim;
+      const seen = Math.max(0, Math.min(entries, position - firstPosition + 1));
+      const scores = Array.from({ length: seen }, (_, i) => {
+        const distance = position - firstPosition - i;
+        return scale * dot(queries, row, keys, entryRow(i)) - (slopes?.[h] ?? 0) * distance;
+      });
+      const max = Math.max(-3.4028234663852886e38, ...scores);
+      const sum = scores.reduce((total, score) => total + Math.exp(score - max), 0);
+      logSumExp[t * heads + h] = seen === 0 ? max : max + Math.log(sum);
+      const weights = scores.map((score) => Math.exp(score - max) / sum);
+      weights.forEach((weight, i) => {
+        add(out, row, weight, values, entryRow(i));
+      });
+      const delta = dot(gradOut, row, out, row);
+      weights.forEach((weight, i) => {
+        const at = entryRow(i);
+        const gradScore = weight * (dot(gradOut, row, values, at) - delta);
+        add(gradQueries, row, scale * gradScore, keys, at);
+        add(gradKeys, at, scale * gradScore, queries, row);
+        add(gradValues, at, weight, gradOut, row);
+      });
+    }
+  });
+  return { out, logSumExp, gradQueries, gradKeys, gradValues, scale };
+}
+
+const spread = (count: number, end: number) => Array.from({ length: count }, (_, t) => (t * 53) % end);
+const plain = { firstPosition: 0, heads: 1, kvHeads: 1, sloped: false };
+
+const problems: readonly Problem[] = [
+  { ...plain, positions: [0], entries: 1, headDim: 1 },
+  { ...plain, positions: [9, 3], entries: 5, headDim: 3, heads: 4, kvHeads: 2, sloped: true },
+  { ...plain, positions: [70, 20, 19, 53, 1000], firstPosition: 20, entries: 33, headDim: 16, heads: 3 },
+  { ...plain, positions: spread(65, 97), entries: 97, headDim: 16, heads: 6, kvHeads: 3, sloped: true },
+  { ...plain, positions: spread(33, 64), entries: 64, headDim: 64, heads: 8 },
+  { ...plain, positions: spread(31, 200), entries: 200, headDim: 80, heads: 2, kvHeads: 2 },
+  { ...plain, positions: spread(3, 40), entries: 40, headDim: 256, heads: 2 },
+  { ...plain, positions: spread(4, 10), firstPosition: 10, entries: 7, headDim: 16 },
+  { ...plain, positions: spread(300, 500), entries: 700, headDim: 16, heads: 2 },
+];
+
+test.each(trialsOf(device))('attendBackward: $name', async ({ name, create }) => {
+  const trial = create();
+  for (const problem of problems) {
+    // A kernel for unaligned wide heads takes a CPU that plays GPU half a minute to compile.
+    if (name === 'workgroups, at an offset' && problem.headDim > 64) continue;
+    const { positions, entries, heads, kvHeads, headDim, firstPosition } = problem;
+    const given = inputs(problem);
+    const expected = reference(problem, given);
+    const byQuery = [positions.length, heads, headDim];
+    const byEntry = [entries, kvHeads, headDim];
+    const before = numbers(given.keys.length, 5);
+    const views = {
+      queries: trial.floats(byQuery, given.queries),
+      positions: trial.integers([positions.length], positions),
+      keys: trial.floats(byEntry, given.keys),
+      values: trial.floats(byEntry, given.values),
+      firstPosition,
+      slopes: given.slopes === null ? null : trial.floats([heads], given.slopes),
+      scale: expected.scale,
+      out: trial.floats(byQuery, expected.out),
+      logSumExp: trial.floats([positions.length, heads], expected.logSumExp),
+      gradOut: trial.floats(byQuery, given.gradOut),
+    };
+    const gradients = () => ({
+      gradQueries: trial.floats(byQuery),
+      gradKeys: trial.floats(byEntry, before),
+      gradValues: trial.floats(byEntry, before),
+    });
+    const [once, again] = [gradients(), gradients()];
+    attendBackward(trial.runner, { ...views, ...once });
+    attendBackward(trial.runner, { ...views, ...again });
+    const all = async (of: typeof once) => [
+      ...(await trial.read(of.gradQueries)),
+      ...(await trial.read(of.gradKeys)),
+      ...(await trial.read(of.gradValues)),
+    ];
+    const added = (gradient: Float64Array) => Array.from(gradient, (x, i) => x + (before[i] as number));
+    const wanted = [...expected.gradQueries, ...added(expected.gradKeys), ...added(expected.gradValues)];
+    const got = await all(once);
+    expect(relativeError(got, wanted), JSON.stringify({ entries, headDim })).toBeLessThan(2e-5);
+    expect(await all(again)).toEqual(got);
+  }
+  await trial.dispose();
+});
