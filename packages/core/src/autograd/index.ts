@@ -2,4 +2,5 @@
 
 export { Gradients } from './gradients.ts';
 export { RecordingOperations } from './recording-operations.ts';
+export type { Recorded } from './rule.ts';
 export { Variable } from './variable.ts';

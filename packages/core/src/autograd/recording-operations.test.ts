@@ -56,6 +56,20 @@ describe('backward', () => {
     expect(live()).toBe(4);
   });
 
+  it("goes through operations of the caller's own", async () => {
+    const { operations, tape, live } = setUp();
+    const x = tape.parameter(operations.upload(Float32Array.of(2, -3), [2]));
+    const cube = tape.record([x], (run) => {
+      const square = run.multiply(x.value, x.value);
+      const output = run.multiply(square, x.value);
+      const backward = (later: EagerOperations, gradient: Tensor) => [later.multiply(gradient, later.scale(square, 3))];
+      return { output, saved: [square], backward };
+    });
+    using gradients = tape.backward(tape.mean(cube));
+    expect(await gradients.get(x)?.readFloat32()).toEqual(Float32Array.of(6, 13.5));
+    expect(live()).toBe(16); // x and its gradient
+  });
+
   it('frees what the forward pass kept as it goes', () => {
     const { backend, operations, tape, live } = setUp();
     const size = 1000;

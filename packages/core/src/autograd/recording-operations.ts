@@ -69,19 +69,19 @@ export class RecordingOperations implements Operations<Variable> {
   }
 
   add(a: Variable, b: Variable): Variable {
-    return this.#record([a, b], (run) => add(run, a.value, b.value));
+    return this.record([a, b], (run) => add(run, a.value, b.value));
   }
 
   subtract(a: Variable, b: Variable): Variable {
-    return this.#record([a, b], (run) => subtract(run, a.value, b.value));
+    return this.record([a, b], (run) => subtract(run, a.value, b.value));
   }
 
   multiply(a: Variable, b: Variable): Variable {
-    return this.#record([a, b], (run) => multiply(run, a.value, b.value));
+    return this.record([a, b], (run) => multiply(run, a.value, b.value));
   }
 
   scale(input: Variable, factor: number): Variable {
-    return this.#record([input], (run) => scale(run, input.value, factor));
+    return this.record([input], (run) => scale(run, input.value, factor));
   }
 
   /** Throws UnsupportedError when the gradient would have to flow through i8 weights. */
@@ -94,46 +94,60 @@ export class RecordingOperations implements Operations<Variable> {
         fix: 'load the model with f32 weights to train it, or with f16 weights to train before them',
       });
     }
-    return this.#record([input, weight], (run) => linear(run, input.value, weight.value));
+    return this.record([input, weight], (run) => linear(run, input.value, weight.value));
   }
 
   embed(table: Variable, ids: IndexTensor): Variable {
-    return this.#record([table], (run) => embed(run, table.value, ids));
+    return this.record([table], (run) => embed(run, table.value, ids));
   }
 
   rmsNorm(input: Variable, weight: Variable | null, epsilon: number): Variable {
     const inputs = weight === null ? [input] : [input, weight];
-    return this.#record(inputs, (run) => rmsNorm(run, input.value, weight?.value ?? null, epsilon));
+    return this.record(inputs, (run) => rmsNorm(run, input.value, weight?.value ?? null, epsilon));
   }
 
   rope(input: Variable, positions: IndexTensor, angles: RopeAngles): Variable {
-    return this.#record([input], (run) => rope(run, input.value, positions, angles));
+    return this.record([input], (run) => rope(run, input.value, positions, angles));
   }
 
   swiglu(gate: Variable, up: Variable): Variable {
-    return this.#record([gate, up], (run) => swiglu(run, gate.value, up.value));
+    return this.record([gate, up], (run) => swiglu(run, gate.value, up.value));
   }
 
   attention(queries: Variable, keys: Variable, values: Variable, options: AttentionOptions): Variable {
-    return this.#record([queries, keys, values], (run) =>
+    return this.record([queries, keys, values], (run) =>
       attention(run, queries.value, keys.value, values.value, options),
     );
   }
 
   crossEntropy(logits: Variable, targets: IndexTensor): Variable {
-    return this.#record([logits], (run) => crossEntropy(run, logits.value, targets));
+    return this.record([logits], (run) => crossEntropy(run, logits.value, targets));
   }
 
   mean(input: Variable): Variable {
-    return this.#record([input], (run) => mean(run, input.value));
+    return this.record([input], (run) => mean(run, input.value));
   }
 
   reshape(input: Variable, shape: Shape): Variable {
-    return this.#record([input], (run) => reshape(run, input.value, shape));
+    return this.record([input], (run) => reshape(run, input.value, shape));
   }
 
   slice(input: Variable, start: number, count: number): Variable {
-    return this.#record([input], (run) => slice(run, input.value, start, count));
+    return this.record([input], (run) => slice(run, input.value, start, count));
+  }
+
+  /**
+   * Records an operation that is not one of the above: `forward` computes it with the operations it is given and says how
+   * it is differentiated (see Recorded). Its output and what it saved belong to the recording.
+   */
+  record(inputs: readonly Variable[], forward: (run: EagerOperations) => Recorded): Variable {
+    this.#alive();
+    const recorded = forward(this.#operations);
+    const differentiable = inputs.some((input) => input.differentiable);
+    const output = new Variable(recorded.output, differentiable);
+    if (!differentiable) for (const saved of recorded.saved ?? []) saved.dispose();
+    this.#steps.push({ inputs, output, recorded });
+    return output;
   }
 
   /** Runs `body`; nothing is freed before the recording is, since the gradient needs it. */
@@ -178,16 +192,6 @@ export class RecordingOperations implements Operations<Variable> {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #record(inputs: readonly Variable[], forward: (run: EagerOperations) => Recorded): Variable {
-    this.#alive();
-    const recorded = forward(this.#operations);
-    const differentiable = inputs.some((input) => input.differentiable);
-    const output = new Variable(recorded.output, differentiable);
-    if (!differentiable) for (const saved of recorded.saved ?? []) saved.dispose();
-    this.#steps.push({ inputs, output, recorded });
-    return output;
   }
 
   #checkLoss(loss: Variable): void {
