@@ -79,6 +79,11 @@ export class Session {
     return this.#context.ids.slice();
   }
 
+  /** A copy of the last `count` ids, or of all when there are fewer. */
+  lastTokens(count: number): Int32Array {
+    return this.#context.ids.slice(Math.max(0, this.length - count));
+  }
+
   /** Device bytes of this session's context; pages shared with forks are counted in each. */
   get contextBytes(): number {
     return this.#context.byteLength;

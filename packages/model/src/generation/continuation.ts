@@ -75,8 +75,9 @@ export class Continuation {
    * appended was not drawn: the same comes again.
    */
   async take(logits: Float32Array): Promise<GeneratedToken> {
-    const { random } = this.#sampler.state;
-    const { token, logProbability } = this.#sampler.sample(logits, this.session.tokens);
+    const { random, options } = this.#sampler.state;
+    const recent = this.session.lastTokens(options.repetitionWindow);
+    const { token, logProbability } = this.#sampler.sample(logits, recent);
     if (this.#ends.has(token)) return this.#last(token, logProbability, this.#rest().text, 'stop-token');
     try {
       await this.session.append([token]);
