@@ -6,7 +6,7 @@
  * within one binding (table-sections.ts), with the places of their pages as inline words. One dispatch per section (and
  * piece of out): it handles the ids whose rows it has, the first one also the ids < 0, so each row is written once.
  *
- * Geometry: an invocation per word of four bytes of a row, or per vector of four f32, in a 1-D grid; lanes next to each
+ * Geometry: an invocation per word of a row, or per vector of four where views and width allow, in a 1-D grid; lanes next to each
  * other read and write next to each other. Roofline: one read of the row, one write. All bindings are words: f32 rows
  * are moved as bits.
  */
@@ -17,55 +17,108 @@ import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { elementsPerPiece, sliceOf } from './pieces.ts';
 import { type TableSection, tableSections } from './table-sections.ts';
 import { canUseVectors } from './wgsl/elements.ts';
-import { halfToFloatBits } from './wgsl/half.ts';
-
-/** How a row is read: f32 one or four at a time, f16 one or two, i8 four at a time. */
-type Reading = 'f32' | 'vec4<f32>' | 'f16' | 'pair of f16' | 'i8';
+import { halfToFloatBits, unpackedHalves } from './wgsl/half.ts';
 
 const size = 64;
 
-const elementsOf: Readonly<Record<Reading, number>> = { f32: 1, 'vec4<f32>': 4, f16: 1, 'pair of f16': 2, i8: 4 };
-
-/** Statements that make `value0` … from unit k of the row that begins at `at`, in words; `scale_at`: its scales. */
-function load(reading: Reading, table: string, scales: string): string {
-  switch (reading) {
-    case 'f32':
-    case 'vec4<f32>':
-      return `let value0 = ${table}[at + k];`;
-    case 'f16':
-      return `
-  let element = row_in_page * params.width + k;
-  let value0 = half_to_float_bits(${table}[page_at + element / 2u] >> (16u * (element % 2u)));`;
-    case 'pair of f16':
-      return `
-  let word = ${table}[at + k];
-  let value0 = half_to_float_bits(word);
-  let value1 = half_to_float_bits(word >> 16u);`;
-    case 'i8':
-      return `
-  let word = bitcast<i32>(${table}[at + k]);
-  let scale = bitcast<f32>(${scales}[scale_at + (4u * k) / params.block_length]);
-  ${[0, 1, 2, 3].map((n) => `let value${n} = bitcast<u32>(scale * f32(extractBits(word, ${8 * n}u, 8u)));`).join('\n  ')}`;
-  }
+/** How an invocation reads its part of a row, and what it writes: `values` stores of `out`. */
+interface Reading {
+  readonly table: 'u32' | 'vec4<u32>';
+  readonly out: 'u32' | 'vec4<u32>';
+  /** Elements of the row. */
+  readonly elements: number;
+  readonly values: number;
+  readonly scaled?: true;
+  readonly declarations?: string;
+  /** Statements that make `value0` … of part k of the row that begins at `at`. */
+  readonly load: (table: string, scales: string) => string;
 }
 
-const gatherKernel = kernelFamily((reading: Reading, paged: boolean, accumulate: boolean) => {
-  const vector = reading === 'vec4<f32>';
-  const type = vector ? 'vec4<u32>' : 'u32';
-  const float = vector ? 'vec4<f32>' : 'f32';
-  const scaled = reading === 'i8';
-  const stored = reading === 'pair of f16' ? 2 : scaled ? 4 : 1;
+const scaledWord = (table: string, scales: string): string => `
+  let word = bitcast<i32>(${table}[at + k]);
+  let scale = bitcast<f32>(${scales}[scale_at + (4u * k) / params.block_length]);
+  let integers = (vec4<i32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
+  let products = bitcast<vec4<u32>>(scale * vec4<f32>(integers));`;
+
+const readings = {
+  f32: { table: 'u32', out: 'u32', elements: 1, values: 1, load: (table) => `let value0 = ${table}[at + k];` },
+  'f32 in fours': {
+    table: 'vec4<u32>',
+    out: 'vec4<u32>',
+    elements: 4,
+    values: 1,
+    load: (table) => `let value0 = ${table}[at + k];`,
+  },
+  // Rows of an odd width begin within a word.
+  f16: {
+    table: 'u32',
+    out: 'u32',
+    elements: 1,
+    values: 1,
+    declarations: halfToFloatBits('u32'),
+    load: (table) => `
+  let element = row_in_page * params.width + k;
+  let value0 = half_to_float_bits(${table}[page_at + element / 2u] >> (16u * (element % 2u)));`,
+  },
+  'f16 in pairs': {
+    table: 'u32',
+    out: 'u32',
+    elements: 2,
+    values: 2,
+    declarations: halfToFloatBits('u32'),
+    load: (table) => `
+  let word = ${table}[at + k];
+  let value0 = half_to_float_bits(word);
+  let value1 = half_to_float_bits(word >> 16u);`,
+  },
+  'f16 in eights': {
+    table: 'vec4<u32>',
+    out: 'vec4<u32>',
+    elements: 8,
+    values: 2,
+    declarations: halfToFloatBits('vec4<u32>'),
+    load: (table) => `
+  let words = ${table}[at + k];
+  let value0 = half_to_float_bits(${unpackedHalves('words.xy')});
+  let value1 = half_to_float_bits(${unpackedHalves('words.zw')});`,
+  },
+  i8: {
+    table: 'u32',
+    out: 'u32',
+    elements: 4,
+    values: 4,
+    scaled: true,
+    load: (table, scales) =>
+      scaledWord(table, scales) + [0, 1, 2, 3].map((n) => `\n  let value${n} = products[${n}];`).join(''),
+  },
+  'i8 in fours': {
+    table: 'u32',
+    out: 'vec4<u32>',
+    elements: 4,
+    values: 1,
+    scaled: true,
+    load: (table, scales) => `${scaledWord(table, scales)}\n  let value0 = products;`,
+  },
+} as const satisfies Readonly<Record<string, Reading>>;
+
+type ReadingName = keyof typeof readings;
+
+const gatherKernel = kernelFamily((name: ReadingName, paged: boolean, accumulate: boolean) => {
+  const { table: type, out: outType, values, scaled, declarations = '', load }: Reading = readings[name];
+  const float = outType.replace('u32', 'f32');
   const words = { access: 'read', element: 'u32' } as const;
   const bindings: Record<string, BindingDefinition> = {
     table: { access: 'read', element: type },
     ids: words,
-    out: { access: 'write', element: type },
+    out: { access: 'write', element: outType },
   };
   if (scaled) bindings.scales = words;
   if (paged) bindings.pages = { access: 'inline', element: 'u32' };
+  const eachValue = (statement: (value: string, place: (out: string) => string) => string) =>
+    Array.from({ length: values }, (_, n) => statement(`value${n}`, (out) => `${out}[out_at + ${n}u]`)).join('\n  ');
   return defineKernel({
     name: 'gather-rows',
-    variant: `${reading}${paged ? ', pages' : ''}${accumulate ? ', accumulate' : ''}`,
+    variant: `${name}${paged ? ', pages' : ''}${accumulate ? ', accumulate' : ''}`,
     params: {
       count: 'u32', // invocations
       units: 'u32', // invocations per row
@@ -81,17 +134,15 @@ const gatherKernel = kernelFamily((reading: Reading, paged: boolean, accumulate:
     },
     bindings,
     workgroupSize: [size, 1, 1],
-    declarations: reading === 'f16' || reading === 'pair of f16' ? halfToFloatBits : '',
-    main: ({ table = '', ids, out, scales = '', pages }) => `
+    declarations,
+    main: ({ table = '', ids, out = '', scales = '', pages }) => `
   if (index >= params.count) { return; }
-  let i = index / params.units;
   let k = index % params.units;
-  let id = bitcast<i32>(${ids}[params.ids_at + i]);
-  let out_at = params.out_at + ${stored}u * index;
+  let id = bitcast<i32>(${ids}[params.ids_at + index / params.units]);
+  let out_at = params.out_at + ${values}u * index;
   if (id < 0) {
-    if (params.zero == 1u) {
-${Array.from({ length: stored }, (_, n) => `      ${out}[out_at + ${n}u] = ${type}(0u);`).join('\n')}
-    }
+    if (params.zero == 0u) { return; }
+  ${eachValue((_, place) => `${place(out)} = ${outType}(0u);`)}
     return;
   }
   let row = u32(id) * params.stride + params.offset - params.first_row;
@@ -107,13 +158,12 @@ ${
 }
   let at = page_at + row_in_page * params.units;
 ${scaled ? `  let scale_at = params.scales_at + ${paged ? `${pages}[2u * page + 1u]` : '0u'} + row_in_page * params.blocks;` : ''}
-  ${load(reading, table, scales)}
-${Array.from({ length: stored }, (_, n) => {
-  const place = `${out}[out_at + ${n}u]`;
-  return accumulate
-    ? `  ${place} = bitcast<${type}>(bitcast<${float}>(${place}) + bitcast<${float}>(value${n}));`
-    : `  ${place} = value${n};`;
-}).join('\n')}`,
+  ${load(table, scales)}
+  ${eachValue((value, place) =>
+    accumulate
+      ? `${place(out)} = bitcast<${outType}>(bitcast<${float}>(${place(out)}) + bitcast<${float}>(${value}));`
+      : `${place(out)} = ${value};`,
+  )}`,
   });
 });
 
@@ -137,12 +187,12 @@ function gatherSection(
   runner: KernelRunner,
   { width, stride, offset, accumulate, pages }: GatherRowsArguments,
   section: TableSection,
-  reading: Reading,
+  reading: ReadingName,
   { ids, out }: { readonly ids: TensorView; readonly out: TensorView },
   zero: boolean,
 ): void {
   const { table, scales, places, firstRow, rows, rowsPerPage } = section;
-  const units = width / elementsOf[reading];
+  const units = width / readings[reading].elements;
   const count = sizeOf(ids.shape) * units;
   const { blockLength = 1 } = pages[0]?.blocks ?? {};
   const paged = places.length > 1;
@@ -169,19 +219,27 @@ function gatherSection(
   });
 }
 
-function readingOf(runner: KernelRunner, { dtype }: TensorView, { pages, width, out }: GatherRowsArguments): Reading {
-  if (dtype === 'i8') return 'i8';
-  if (dtype === 'f16') return width % 2 === 0 ? 'pair of f16' : 'f16';
-  return canUseVectors(runner, width, out, ...pages) ? 'vec4<f32>' : 'f32';
+function readingOf(
+  runner: KernelRunner,
+  { dtype }: TensorView,
+  { pages, width, out }: GatherRowsArguments,
+): ReadingName {
+  const fours = canUseVectors(runner, width, out);
+  if (dtype === 'i8') return fours ? 'i8 in fours' : 'i8';
+  const aligned = fours && pages.every((page) => runner.aligned(page));
+  if (dtype === 'f32') return aligned ? 'f32 in fours' : 'f32';
+  if (aligned && width % 8 === 0) return 'f16 in eights';
+  return width % 2 === 0 ? 'f16 in pairs' : 'f16';
 }
 
 /** Where pages begin, in elements of the table's binding; of i8, where their scales do too. */
-function wordsOfPlaces(places: TableSection['places'], reading: Reading): Uint32Array {
-  const unit = reading === 'vec4<f32>' ? 4 : 1;
+function wordsOfPlaces(places: TableSection['places'], reading: ReadingName): Uint32Array {
+  const { table, scaled }: Reading = readings[reading];
+  const unit = table === 'u32' ? 1 : 4;
   return Uint32Array.from(
     places.flatMap((place) => {
       const at = place === null ? 0xffff_ffff : place.table / unit;
-      return reading === 'i8' ? [at, place?.scales ?? 0] : [at];
+      return scaled ? [at, place?.scales ?? 0] : [at];
     }),
   );
 }

@@ -1,38 +1,54 @@
-/** f16 as bits in WGSL: exact conversions by integer arithmetic, with subnormals, infinities and NaN as IEEE 754 has them. */
+/**
+ * f16 as bits in WGSL: exact conversions by integer arithmetic, with subnormals, infinities and NaN as IEEE 754 has
+ * them. For words or vectors of four words (`type`), without branches.
+ */
+
+export type Words = 'u32' | 'vec4<u32>';
 
 /** `half_to_float_bits(bits)`: the bits of the f32 that the low 16 bits stand for. Exact; a NaN keeps its payload. */
-export const halfToFloatBits = `
-fn half_to_float_bits(bits: u32) -> u32 {
-  let negative = (bits & 0x8000u) << 16u;
-  let exponent = (bits >> 10u) & 0x1fu;
-  let mantissa = bits & 0x3ffu;
-  if (exponent == 0x1fu) { return negative | 0x7f800000u | (mantissa << 13u); }
-  if (exponent != 0u) { return negative | ((exponent + 112u) << 23u) | (mantissa << 13u); }
-  if (mantissa == 0u) { return negative; }
-  // Subnormal, mantissa · 2^-24: shift the leading one to bit 10, lowering the exponent by as much.
-  let shift = countLeadingZeros(mantissa) - 21u;
-  return negative | ((113u - shift) << 23u) | (((mantissa << shift) & 0x3ffu) << 13u);
+export function halfToFloatBits(type: Words): string {
+  const float = type.replace('u32', 'f32');
+  return `
+fn half_to_float_bits(bits: ${type}) -> ${type} {
+  let negative = (bits & ${type}(0x8000u)) << ${type}(16u);
+  let magnitude = bits & ${type}(0x7fffu);
+  let rebased = (magnitude << ${type}(13u)) + ${type}(0x38000000u);
+  // Subnormals are mantissa · 2^-24, which is a normal f32. Infinities and NaN have the largest exponent of either.
+  let small = bitcast<${type}>(${float}(magnitude) * ${float}(exp2_minus_24));
+  let finite = select(rebased, small, magnitude < ${type}(0x400u));
+  return negative | select(finite, rebased + ${type}(0x38000000u), magnitude >= ${type}(0x7c00u));
 }
+const exp2_minus_24 = 5.9604644775390625e-8;
 `;
+}
 
 /** `float_to_half_bits(bits)`: the f16 nearest to an f32's bits, ties to even; beyond 65504 infinity. */
-export const floatToHalfBits = `
-fn float_to_half_bits(bits: u32) -> u32 {
-  let negative = (bits >> 16u) & 0x8000u;
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) { return negative | 0x7e00u | ((magnitude >> 13u) & 0x3ffu); } // a NaN, made quiet
-  if (magnitude >= 0x477ff000u) { return negative | 0x7c00u; } // from 65520 on
-  if (magnitude >= 0x38800000u) {
-    let rebased = magnitude - 0x38000000u;
-    return negative | ((rebased + 0xfffu + ((rebased >> 13u) & 1u)) >> 13u);
-  }
-  if (magnitude <= 0x33000000u) { return negative; } // at most half the least subnormal
-  // Subnormal: the significand in units of 2^-24. A carry into bit 10 is the smallest normal, as it should be.
-  let shift = 126u - (magnitude >> 23u);
-  let significand = (magnitude & 0x7fffffu) | 0x800000u;
+export function floatToHalfBits(type: Words): string {
+  return `
+fn float_to_half_bits(bits: ${type}) -> ${type} {
+  let one = ${type}(1u);
+  let negative = (bits >> ${type}(16u)) & ${type}(0x8000u);
+  let magnitude = bits & ${type}(0x7fffffffu);
+  let rebased = magnitude - ${type}(0x38000000u);
+  let normal = (rebased + ${type}(0xfffu) + ((rebased >> ${type}(13u)) & one)) >> ${type}(13u);
+  // Subnormal: the significand in units of 2^-24. A carry into bit 10 is the smallest normal, as it should be. What is
+  // at most half the least subnormal is shifted out altogether.
+  let shift = clamp(${type}(126u) - (magnitude >> ${type}(23u)), one, ${type}(25u));
+  let significand = (magnitude & ${type}(0x7fffffu)) | ${type}(0x800000u);
   let quotient = significand >> shift;
-  let remainder = significand & ((1u << shift) - 1u);
-  let tie = 1u << (shift - 1u);
-  return negative | (quotient + select(0u, 1u, remainder > tie || (remainder == tie && (quotient & 1u) == 1u)));
+  let tie = one << (shift - one);
+  let remainder = significand & ((tie << one) - one);
+  let up = select(${type}(0u), one, (remainder > tie) | ((remainder == tie) & ((quotient & one) == one)));
+  let small = select(quotient + up, ${type}(0u), magnitude <= ${type}(0x33000000u));
+  let finite = select(normal, small, magnitude < ${type}(0x38800000u));
+  let bounded = select(finite, ${type}(0x7c00u), magnitude >= ${type}(0x477ff000u)); // from 65520 on
+  let quiet = ${type}(0x7e00u) | ((magnitude >> ${type}(13u)) & ${type}(0x3ffu)); // a NaN, made quiet
+  return negative | select(bounded, quiet, magnitude > ${type}(0x7f800000u));
 }
 `;
+}
+
+/** Of a vec2 of words, the four halves in order, each with rubbish above its 16 bits. */
+export function unpackedHalves(words: string): string {
+  return `vec4<u32>(${words}, ${words} >> vec2<u32>(16u)).xzyw`;
+}
