@@ -9,9 +9,6 @@
 import { anglesAt, rotate } from './angles';
 import { addRow, scaleInto, setRow } from './vector';
 
-@inline
-export const blockEntries: i32 = 64;
-
 export const fieldKeyPages: usize = 0;
 export const fieldValuePages: usize = 4;
 export const fieldRowsPerPage: usize = 8;
@@ -50,7 +47,7 @@ export function readsRows(view: usize): bool {
 
 /** Whether keys and values can be read where they are. */
 export function readsInPlace(view: usize): bool {
-  return readsRows(view) && load<i32>(view + fieldHalf) == 0 && (load<i32>(view + fieldHeadDim) & 3) == 0;
+  return readsRows(view) && load<i32>(view + fieldHalf) == 0;
 }
 
 /** The address of row `row`, head `head`, in a list of pages. */

@@ -10,8 +10,9 @@ import { fieldFine, fieldFineLength, fieldFirstPosition, fieldHeadDim, fieldPosi
 import { denseScores, denseValues, readsDenseRows, valuesTogether } from './decode-dense';
 import { sharedRowScores, sharedRowValues } from './decode-rows';
 import { numberSlots, sharedRowWords } from './decode-slots';
+import { bias, largest, lowest, padScores } from './softmax';
 import { argument, floatArgument, pass, passFloat, runTasks, threadIndex } from './threads';
-import { exp1, expNonPositive4, max4, sum4 } from './vector';
+import { exp1, exponentials } from './vector';
 
 /** Positions of a segment. Divides the fine length of rotary tables, so that a segment has one coarse angle. */
 @inline
@@ -29,8 +30,6 @@ function lengthFor(entries: i32, rotates: bool): i32 {
 /** Segments computed before they are merged into the result: bounds what is kept of them. */
 @inline
 const waveSegments: i32 = 32;
-
-const lowest: f32 = -3.4028234663852886e38;
 
 /** Whether this way serves a view: whole vectors per head, and per half of a head where keys are rotated. */
 export function decodes(view: usize): bool {
@@ -165,35 +164,11 @@ function softmax(
   maximum: usize,
   sum: usize,
 ): void {
-  const padded = (count + 3) & ~3;
-  const scales = f32x4.splat(scale);
-  const slopes = f32x4.splat(slope);
-  let away = f32x4.add(f32x4.splat(<f32>distance), f32x4(0, -1, -2, -3));
-  let top = f32x4.splat(lowest);
-  for (let i = 0; i < count; i += 4) {
-    const at = scores + ((<usize>i) << 2);
-    const biased = f32x4.sub(f32x4.mul(v128.load(at), scales), f32x4.mul(slopes, away));
-    v128.store(at, biased);
-    top = f32x4.max(top, biased);
-    away = f32x4.sub(away, f32x4.splat(4));
-  }
-  for (let i = count; i < padded; i += 1) store<f32>(scores + ((<usize>i) << 2), lowest);
-  // What lay in the padding may have raised the maximum.
-  let most = max4(top);
-  if (padded != count) {
-    most = lowest;
-    for (let i = 0; i < count; i += 1) most = max(most, load<f32>(scores + ((<usize>i) << 2)));
-  }
-  const shift = f32x4.splat(most);
-  let total = f32x4.splat(0);
-  for (let i = 0; i < count; i += 4) {
-    const at = scores + ((<usize>i) << 2);
-    const weight = expNonPositive4(f32x4.sub(v128.load(at), shift));
-    v128.store(at, weight);
-    total = f32x4.add(total, weight);
-  }
+  bias(scores, count, scale, slope, distance);
+  const end = padScores(scores, count);
+  const most = largest(scores, end);
   store<f32>(maximum, most);
-  store<f32>(sum, sum4(total));
+  store<f32>(sum, exponentials(scores, end, most));
 }
 
 /** Joins a segment's result with the running one (not divided by its sums). */
