@@ -5,6 +5,7 @@ import type { KernelRunner } from '../execution/kernel-runner.ts';
 import { adamw } from './adamw.ts';
 import { attend } from './attention/attend.ts';
 import { attendBackward } from './attention/backward.ts';
+import { attendWeights } from './attention/weights.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { crossEntropyBackward } from './cross-entropy-backward.ts';
 import { rmsNorm } from './rms-norm.ts';
@@ -17,6 +18,7 @@ export function fusedKernels(runner: KernelRunner): Partial<FusedOperations> {
   return {
     attend: (args) => attend(runner, args),
     attendBackward: (args) => attendBackward(runner, args),
+    attendWeights: (args) => attendWeights(runner, args),
     rmsNorm: (args) => rmsNorm(runner, args),
     rmsNormBackward: (args) => rmsNormBackward(runner, args),
     rope: (args) => rope(runner, args),
