@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readJson, root } from './workspace.mjs';
 
-const gates = ['lint', 'circular', 'typecheck', 'build', 'packages', 'knip', 'release:check', 'tarballs'];
+const gates = ['lint', 'circular', 'typecheck', 'build', 'packages', 'knip', 'sizes', 'release:check', 'tarballs'];
 
 /** Runs a command in the root with its output shown, and returns its exit status. */
 function show(title, command, args, env = {}) {
