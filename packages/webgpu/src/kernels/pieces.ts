@@ -7,7 +7,7 @@ import type { KernelRunner } from '../execution/kernel-runner.ts';
 import { bindingAlignment } from '../memory/slabs.ts';
 
 /** Elements of one piece at most: a dispatch of an elementwise kernel stays short on slow devices. */
-const mostElements = 1 << 24;
+const mostElements = 1 << 23;
 
 export interface Piece<B extends string> {
   /** First element. */

@@ -1,5 +1,5 @@
 /**
- * f16 as bits in WGSL: exact conversions by integer arithmetic, with subnormals, infinities and NaN as IEEE 754 has
+ * f16 as bits in WGSL: exact conversions by arithmetic on bits, with subnormals, infinities and NaN as IEEE 754 has
  * them. For words or vectors of four words (`type`), without branches.
  */
 
@@ -24,27 +24,21 @@ const exp2_minus_24 = 5.9604644775390625e-8;
 
 /** `float_to_half_bits(bits)`: the f16 nearest to an f32's bits, ties to even; beyond 65504 infinity. */
 export function floatToHalfBits(type: Words): string {
+  const float = type.replace('u32', 'f32');
   return `
 fn float_to_half_bits(bits: ${type}) -> ${type} {
-  let one = ${type}(1u);
   let negative = (bits >> ${type}(16u)) & ${type}(0x8000u);
   let magnitude = bits & ${type}(0x7fffffffu);
   let rebased = magnitude - ${type}(0x38000000u);
-  let normal = (rebased + ${type}(0xfffu) + ((rebased >> ${type}(13u)) & one)) >> ${type}(13u);
-  // Subnormal: the significand in units of 2^-24. A carry into bit 10 is the smallest normal, as it should be. What is
-  // at most half the least subnormal is shifted out altogether.
-  let shift = clamp(${type}(126u) - (magnitude >> ${type}(23u)), one, ${type}(25u));
-  let significand = (magnitude & ${type}(0x7fffffu)) | ${type}(0x800000u);
-  let quotient = significand >> shift;
-  let tie = one << (shift - one);
-  let remainder = significand & ((tie << one) - one);
-  let up = select(${type}(0u), one, (remainder > tie) | ((remainder == tie) & ((quotient & one) == one)));
-  let small = select(quotient + up, ${type}(0u), magnitude <= ${type}(0x33000000u));
+  let normal = (rebased + ${type}(0xfffu) + ((rebased >> ${type}(13u)) & ${type}(1u))) >> ${type}(13u);
+  // Subnormals are units of 2^-24: an exact product, then round(), whose ties go to even. 1024 is the smallest normal.
+  let small = ${type}(round(bitcast<${float}>(min(magnitude, ${type}(0x38800000u))) * ${float}(exp2_24)));
   let finite = select(normal, small, magnitude < ${type}(0x38800000u));
   let bounded = select(finite, ${type}(0x7c00u), magnitude >= ${type}(0x477ff000u)); // from 65520 on
   let quiet = ${type}(0x7e00u) | ((magnitude >> ${type}(13u)) & ${type}(0x3ffu)); // a NaN, made quiet
   return negative | select(bounded, quiet, magnitude > ${type}(0x7f800000u));
 }
+const exp2_24 = 16777216.0;
 `;
 }
 
