@@ -12,7 +12,7 @@ import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { elementsPerPiece } from './pieces.ts';
 
 /** One axis of a box: its length and its strides in elements, on both sides. */
-export interface BoxAxis {
+interface BoxAxis {
   readonly length: number;
   readonly from: number;
   readonly to: number;

@@ -19,7 +19,7 @@ export interface TableSection {
   readonly places: readonly (PagePlace | null)[];
 }
 
-export interface PagePlace {
+interface PagePlace {
   readonly table: number;
   readonly scales: number;
 }
