@@ -230,12 +230,12 @@ class Pages {
       all.set(new Int32Array(words.buffer, 0, words.length), starts[part]);
     });
     const whole = this.#trial.integers([length], all);
-    return this.#parts.map(({ dtype, shape }, part) => ({
-      buffer: whole.buffer,
-      byteOffset: whole.byteOffset + (starts[part] as number) * 4,
-      dtype,
-      shape,
-    }));
+    return this.#parts.map(({ dtype, shape }, part) => {
+      const byteOffset = whole.byteOffset + (starts[part] as number) * 4;
+      // As core's tensors, without properties of its own: who spreads one into an object loses it.
+      const view: TensorView = Object.create({ buffer: whole.buffer, byteOffset, dtype, shape });
+      return view;
+    });
   }
 }
 

@@ -7,6 +7,7 @@
 import { bytesPerElement, type PagedRows, type RowPage, sizeOf, type TensorView } from '@inattention/core';
 import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { bindingAlignment } from '../../memory/slabs.ts';
+import { rowsOf, sliceOf } from '../pieces.ts';
 
 /** In a table of pieces: the piece lies in none of the dispatch's windows. */
 export const absentPiece = 0xffffffff;
@@ -95,10 +96,9 @@ export function groupIntoWindows(
     places[number] = { window, byte: start - into.start };
   }
   return {
-    windows: windows.map(({ first, start, end }) => ({
-      ...first,
-      shape: [Math.ceil((end - start) / bytesPerElement[first.dtype])],
-    })),
+    windows: windows.map(({ first, start, end }) =>
+      sliceOf(first, 0, Math.ceil((end - start) / bytesPerElement[first.dtype])),
+    ),
     places,
   };
 }
@@ -116,7 +116,7 @@ function layOut(runner: KernelRunner, { pages, rowsPerPage }: PagedRows, part: P
   const rowBytes = width * bytesPerElement[dtype];
   const rowsPerPiece = views.every((view) => runner.fits(view)) ? rowsPerPage : rowsThatFit(runner, rowBytes);
   const piecesPerPage = Math.ceil(rowsPerPage / rowsPerPiece);
-  const cut = views.flatMap((view) => cutPage(view, rowsPerPiece, piecesPerPage, rowBytes));
+  const cut = views.flatMap((view) => cutPage(view, rowsPerPiece, piecesPerPage));
   const { windows, places } = groupIntoWindows(runner, cut);
   const half = dtype === 'f16';
   // Words of two f16 start anywhere; vectors of f32 at multiples of 16 bytes.
@@ -138,13 +138,12 @@ function rowsThatFit({ traits }: KernelRunner, rowBytes: number): number {
   return Math.max(2, Math.floor((traits.maxBindingBytes - bindingAlignment) / rowBytes / 2) * 2);
 }
 
-function cutPage(view: TensorView, rowsPerPiece: number, pieces: number, rowBytes: number): TensorView[] {
+function cutPage(view: TensorView, rowsPerPiece: number, pieces: number): TensorView[] {
   if (pieces === 1) return [view];
-  const [rows = 0, ...rest] = view.shape;
+  const rows = view.shape[0] as number;
   return Array.from({ length: pieces }, (_, piece) => {
     const first = Math.min(rows, piece * rowsPerPiece);
-    const count = Math.min(rowsPerPiece, rows - first);
-    return { ...view, byteOffset: view.byteOffset + first * rowBytes, shape: [count, ...rest] };
+    return rowsOf(view, first, Math.min(rowsPerPiece, rows - first));
   });
 }
 
