@@ -23,3 +23,4 @@ export { type Sample, Sampler, type SamplerState, type SamplingOptions } from '.
 export { parseSession, type SavedSession, serializeSession } from './saved-session.ts';
 export { type Content, Session } from './session.ts';
 export type { RunOptions } from './session-decoder.ts';
+export { yieldToEventLoop } from './yield-to-event-loop.ts';

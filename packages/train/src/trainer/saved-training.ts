@@ -1,0 +1,60 @@
+/**
+ * A run between two steps, as it is kept: what has to come back for the next losses to be those of a run that never
+ * stopped. Types only; `Trainer` makes and takes them, a `CheckpointStore` keeps them (in files: ../node).
+ *
+ * There is no random state of the run itself: a step draws no random numbers, and what orders the data is in the cursor.
+ */
+
+import type { ModelConfig } from '@inattention/core/math';
+import type { Cursor } from '../data/batch-source.ts';
+import type { AdamWSettings } from '../optimizer/adamw.ts';
+import type { Schedule } from '../optimizer/schedule.ts';
+import type { DocumentMask } from '../step/batch-rows.ts';
+
+/** What decides how a run goes, besides model and data. Plain values. */
+export interface TrainingSettings {
+  readonly schedule: Schedule;
+  readonly optimizer?: AdamWSettings;
+  /** Gradients of a larger global norm are scaled down to it; null: never. Default 1. */
+  readonly clipNorm?: number | null;
+  /** Whether documents that share a text see each other. Default separate. */
+  readonly documents?: DocumentMask;
+  /** Batches whose gradients make a step. Default 1. */
+  readonly accumulate?: number;
+}
+
+/** How far a run has come. Plain values. */
+export interface TrainingProgress {
+  /** Steps done. */
+  readonly step: number;
+  /** Positions read. */
+  readonly tokens: number;
+  /** Loss of the last step, nats; null before the first. */
+  readonly loss: number | null;
+  /** Loss on the validation source at this very step, nats; null when it was not measured. */
+  readonly validationLoss: number | null;
+  readonly settings: TrainingSettings;
+  /** Where the data goes on; null when the run has none of its own. */
+  readonly cursor: Cursor | null;
+}
+
+/** A tensor that can be read when it is its turn, so that no whole model lies in the host's memory. */
+export interface KeptTensor {
+  readonly shape: readonly number[];
+  read(): Promise<Float32Array>;
+}
+
+/** Everything of a run, by the names of the files. */
+export interface SavedTraining {
+  readonly progress: TrainingProgress;
+  readonly config: ModelConfig;
+  readonly weights: ReadonlyMap<string, KeptTensor>;
+  readonly firstMoments: ReadonlyMap<string, KeptTensor>;
+  readonly secondMoments: ReadonlyMap<string, KeptTensor>;
+}
+
+/** Where a run is kept. */
+export interface CheckpointStore {
+  /** Keeps a run. When it fails, what was kept before is still there. Returns a name for people. */
+  save(run: SavedTraining): Promise<string>;
+}

@@ -1,0 +1,190 @@
+/**
+ * A model in training: steps, evaluation, and its state between steps. The loop with data, evaluation and checkpoints is
+ * `train`; this is what it turns. The model is changed in place and can be used between steps: its sessions see the new
+ * weights.
+ */
+
+import { InvalidArgumentError, NonFiniteError, throwIfAborted } from '@inattention/core';
+import { type Model, yieldToEventLoop } from '@inattention/model';
+import type { Batch, BatchSource, Cursor } from '../data/batch-source.ts';
+import { AdamW } from '../optimizer/adamw.ts';
+import { checkSchedule, learningRateAt } from '../optimizer/schedule.ts';
+import { readStepReport } from '../optimizer/step-report.ts';
+import { evaluateBatch } from '../step/evaluate.ts';
+import { computeGradients } from '../step/gradients.ts';
+import { type Parameter, parametersOf } from '../step/parameters.ts';
+import { readState, writeState } from './model-state.ts';
+import type { SavedTraining, TrainingProgress, TrainingSettings } from './saved-training.ts';
+
+/** One step, as it went. */
+export interface TrainingStep {
+  /** Its number, from 1. */
+  readonly step: number;
+  /** Mean over the positions that count, nats, before the update. */
+  readonly loss: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  /** Positions read. */
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly seconds: number;
+}
+
+/** Loss on data that is not trained on. */
+export interface Evaluation {
+  /** Nats, mean over all positions that count. */
+  readonly loss: number;
+  readonly lossTerms: number;
+}
+
+export class Trainer {
+  readonly model: Model;
+  readonly settings: TrainingSettings;
+  readonly #parameters: readonly Parameter[];
+  readonly #optimizer: AdamW;
+  #tokens = 0;
+  #loss: number | null = null;
+
+  /** Throws DTypeError for a model not in f32, InvalidArgumentError for settings outside their domain, OutOfMemoryError. */
+  constructor(model: Model, settings: TrainingSettings) {
+    checkSettings(settings);
+    this.model = model;
+    this.settings = settings;
+    this.#parameters = parametersOf(model);
+    this.#optimizer = new AdamW(model.operations, this.#parameters, settings.optimizer);
+  }
+
+  /** Steps done. */
+  get steps(): number {
+    return this.#optimizer.steps;
+  }
+
+  /**
+   * One step over batches, whose gradients are added up. Throws NonFiniteError for a loss or gradient that is not finite,
+   * and for batches what `computeGradients` throws; the model is then as before the step.
+   */
+  async step(batches: readonly Batch[]): Promise<TrainingStep> {
+    const began = performance.now();
+    const step = this.steps + 1;
+    const { clipNorm = 1, documents = 'separate', schedule } = this.settings;
+    const computed = computeGradients(this.model, batches, { documents });
+    try {
+      const report = await readStepReport(this.model.operations, computed.loss, computed.gradients);
+      const { loss, gradientNorm, nonFinite } = report;
+      if (nonFinite !== null || !Number.isFinite(loss)) throw await this.#notFinite(step, loss, nonFinite);
+      const learningRate = learningRateAt(schedule, step - 1);
+      const scale = clipNorm !== null && gradientNorm > clipNorm ? clipNorm / gradientNorm : 1;
+      this.#optimizer.step(computed.gradients, learningRate, scale);
+      this.model.contextModel.invalidate();
+      this.#tokens += computed.tokens;
+      this.#loss = loss;
+      const seconds = (performance.now() - began) / 1000;
+      const { tokens } = computed;
+      return { step, loss, gradientNorm, learningRate, tokens, tokensPerSecond: tokens / seconds, seconds };
+    } finally {
+      computed.dispose();
+    }
+  }
+
+  /** Mean loss of the batches of a source, or of its next `batches`. Throws InvalidArgumentError when it has none. */
+  async evaluate(
+    source: BatchSource,
+    { batches = Number.POSITIVE_INFINITY, signal }: { readonly batches?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<Evaluation> {
+    const { documents = 'separate' } = this.settings;
+    let sum = 0;
+    let lossTerms = 0;
+    for (let number = 0; number < batches; number += 1) {
+      await yieldToEventLoop();
+      throwIfAborted(signal, 'Evaluation');
+      const batch = await source.next(signal);
+      if (batch === null) break;
+      const part = await evaluateBatch(this.model, batch, { documents });
+      sum += part.loss * part.lossTerms;
+      lossTerms += part.lossTerms;
+    }
+    if (lossTerms === 0) {
+      throw new InvalidArgumentError({
+        what: 'There is nothing to evaluate on.',
+        got: 'no batch',
+        fix: 'give a validation source that holds at least one batch',
+      });
+    }
+    return { loss: sum / lossTerms, lossTerms };
+  }
+
+  /** The run as it is now: to be kept before the next step, which changes the tensors it names. */
+  saved(cursor: Cursor | null, validationLoss: number | null = null): SavedTraining {
+    const { steps: step, settings } = this;
+    const progress: TrainingProgress = {
+      step,
+      tokens: this.#tokens,
+      loss: this.#loss,
+      validationLoss,
+      settings,
+      cursor,
+    };
+    return { progress, config: this.model.config, ...readState(this.#parameters, this.#optimizer.moments) };
+  }
+
+  /**
+   * Goes on where a run was kept. All of it is read before anything is changed. Throws InvalidFileError when it is of
+   * another model.
+   */
+  async restore(saved: SavedTraining): Promise<void> {
+    await writeState(this.#parameters, this.#optimizer.moments, saved);
+    this.#optimizer.resumeAt(saved.progress.step);
+    this.#tokens = saved.progress.tokens;
+    this.#loss = saved.progress.loss;
+    this.model.contextModel.invalidate();
+  }
+
+  dispose(): void {
+    this.#optimizer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The error for a step whose loss or gradients are not finite: it names what went wrong first. */
+  async #notFinite(step: number, loss: number, gradient: string | null): Promise<NonFiniteError> {
+    const bad = await firstNonFinite(this.#parameters);
+    const tensor =
+      bad !== null ? `the parameter "${bad}"` : Number.isFinite(loss) ? `the gradient of "${gradient}"` : 'the loss';
+    const also =
+      bad === null && !Number.isFinite(loss) && gradient !== null ? `, and the gradient of "${gradient}"` : '';
+    return new NonFiniteError({
+      what: `Training stopped at step ${step}: ${tensor} is not finite${also}.`,
+      got: `a loss of ${loss}`,
+      expected: 'finite numbers; the model is as it was before this step',
+      fix: 'go on from the last checkpoint with a lower learning rate, a longer warm-up or a smaller clipNorm',
+    });
+  }
+}
+
+async function firstNonFinite(parameters: readonly Parameter[]): Promise<string | null> {
+  for (const { name, tensor } of parameters) {
+    if (!(await tensor.readFloat32()).every(Number.isFinite)) return name;
+  }
+  return null;
+}
+
+function checkSettings({ schedule, clipNorm = 1, accumulate = 1 }: TrainingSettings): void {
+  checkSchedule(schedule);
+  if (clipNorm !== null && !(Number.isFinite(clipNorm) && clipNorm > 0)) {
+    throw new InvalidArgumentError({
+      what: 'clipNorm is a norm to clip to.',
+      got: String(clipNorm),
+      expected: 'a number above 0, or null for no clipping',
+    });
+  }
+  if (!(Number.isSafeInteger(accumulate) && accumulate > 0)) {
+    throw new InvalidArgumentError({
+      what: 'accumulate counts batches.',
+      got: String(accumulate),
+      expected: '1 or more',
+    });
+  }
+}
