@@ -34,6 +34,11 @@ export interface WebGpuBackendOptions {
   readonly limits?: Partial<Record<LimitName, number>> | 'default';
   /** Refuses software adapters, which play GPU on a CPU and are slower than the CPU backend. Default false. */
   readonly requireGpu?: boolean;
+  /**
+   * Which kernels run: those for graphics cards (tiles in workgroup memory) or those for software adapters (registers, no
+   * barriers). Both are right everywhere. Default `auto`: by the adapter.
+   */
+  readonly kernels?: 'auto' | 'gpu' | 'software';
   /** Bytes the backend may hold in all. Default: what the device gives. */
   readonly maxBytes?: number;
   /** Largest storage binding to use, bytes; at most (and by default) the device's. Longer tensors are worked on in parts. */
@@ -54,7 +59,7 @@ export interface WebGpuBackend extends Backend {
 
 /** Makes a WebGPU backend. Throws BackendUnavailableError saying what is missing. */
 export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
-  const { maxBytes = Number.POSITIVE_INFINITY } = options;
+  const { maxBytes = Number.POSITIVE_INFINITY, kernels = 'auto' } = options;
   if (!(maxBytes > 0)) {
     throw new InvalidArgumentError({ what: 'maxBytes is not a number of bytes.', got: String(maxBytes) });
   }
@@ -89,7 +94,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   });
   const queue = new CommandQueue(device, memory);
   const traits: DeviceTraits = {
-    software,
+    software: kernels === 'auto' ? software : kernels === 'software',
     maxStorageBindings: limits.maxStorageBuffersPerShaderStage,
     maxBindingBytes,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
