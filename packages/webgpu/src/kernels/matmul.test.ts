@@ -5,7 +5,7 @@ import { trialsOf } from '../testing/kernel-trial.ts';
 import { type MatmulCase, placeProduct } from '../testing/matmul-case.ts';
 import { matmul } from './matmul.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const { device } = await openDevice({ limits: 'default' });
 
@@ -26,6 +26,7 @@ const products: readonly MatmulCase[] = [
   { rows: 1, columns: 5, inner: 7, batch: 2100, dtype: 'f16', transposeB: true },
   { rows: 9, columns: 300, inner: 260, dtype: 'i8', transposeB: true, blockLength: 48 },
   { rows: 1, columns: 2, inner: 66_000, dtype: 'i8', transposeB: true, blockLength: 16, accumulate: true },
+  { rows: 300, columns: 3, inner: 100, dtype: 'i8', transposeA: true, transposeB: true }, // cut within a block
   { rows: 2, columns: 33, inner: 1040, batch: 3, dtype: 'i8', transposeB: true, blockLength: 16 },
 ];
 

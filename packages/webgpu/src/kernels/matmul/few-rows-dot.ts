@@ -75,7 +75,7 @@ ${resultStores(out, false)}`,
         : ''
     }
     ${each(own, (c) => `let raw${c} = bRaw(m${c} + k);`)}
-    ${scaled ? each(own, (c) => `let scale${c} = ${scales}[q${c} + k / params.block_length];`) : ''}
+    ${scaled ? each(own, (c) => `let scale${c} = ${scales}[q${c} + (k + params.block_start) / params.block_length];`) : ''}
     ${each(
       span / 4,
       (j) => `{ ${each(own, (c) => `let y${c} = piece(raw${c}, ${j}u)${scaled ? ` * scale${c}` : ''};`)}
@@ -105,7 +105,7 @@ export function runFewRowsDot(runner: KernelRunner, part: Part, rows: 1 | 2 | 4 
   const { a, b } = part;
   const aStorage = a.alongInner ? storageOf(runner, a, part, false) : 'f32';
   const bStorage = storageOf(runner, b, part, aStorage === 'f32x4');
-  const unit = Math.max(part.blockLength, lanes * spanOf[bStorage]);
+  const unit = lanes * spanOf[bStorage];
   runInSplits(runner, part, splits, unit, (split, { params, matrices }) => {
     runner.run(fewRowsDot(rows, a.alongInner, aStorage, bStorage), {
       bindings: viewsOf(split),

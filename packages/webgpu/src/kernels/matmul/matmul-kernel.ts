@@ -20,6 +20,7 @@ export const partParams = {
   /** First element of b, where it lies within a word. */
   b_start: 'u32',
   block_length: 'u32',
+  block_start: 'u32',
   scales_step: 'u32',
   scales_batch: 'u32',
   scale: 'f32',
@@ -41,6 +42,7 @@ export function paramsOf(part: Part): Record<keyof typeof partParams, number> {
     out_batch: out.batchStep,
     b_start: b.start,
     block_length: part.blockLength,
+    block_start: part.blockStart,
     scales_step: part.scaleStep,
     scales_batch: part.scaleBatchStep,
     scale: part.scale,

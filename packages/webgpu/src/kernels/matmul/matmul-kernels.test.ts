@@ -9,7 +9,7 @@ import { matmul } from '../matmul.ts';
 import { type Choice, flatTile, tiles } from './choose-kernel.ts';
 import type { Tile } from './tiled.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const { device } = await openDevice({ limits: 'default' });
 

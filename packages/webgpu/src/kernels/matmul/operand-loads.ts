@@ -13,7 +13,8 @@
 import type { BindingDefinition, ElementType } from '../../execution/kernel.ts';
 import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { signedBytes } from '../wgsl/bytes.ts';
-import type { Operand, Problem } from './problem.ts';
+import type { Part } from './parts.ts';
+import type { Operand } from './problem.ts';
 
 /**
  * f32, f16: element by element. f32x4: vectors. f16x4: two words at a time. f16x8, i8x16: four words. i8x4: one word.
@@ -42,13 +43,13 @@ export const spanOf: Readonly<Record<Storage, number>> = {
 };
 
 /** The best storage an operand can be read as. `wide`: in runs of four words where they are narrow. */
-export function storageOf(runner: KernelRunner, operand: Operand, problem: Problem, wide: boolean): Storage {
+export function storageOf(runner: KernelRunner, operand: Operand, part: Part, wide: boolean): Storage {
   const { view, start, step, batchStep, alongInner } = operand;
   const { dtype } = view;
-  const length = alongInner ? problem.inner : operand === problem.a ? problem.rows : problem.columns;
+  const length = alongInner ? part.inner : operand === part.a ? part.rows : part.columns;
   const whole = (span: number, bytes: number) =>
     [start, length, step, batchStep].every((size) => size % span === 0) && runner.aligned(view, bytes);
-  if (dtype === 'i8') return wide && whole(16, 16) ? 'i8x16' : 'i8x4';
+  if (dtype === 'i8') return wide && whole(16, 16) && part.blockStart % 16 === 0 ? 'i8x16' : 'i8x4';
   if (dtype === 'f16') return wide && whole(8, 16) ? 'f16x8' : whole(4, 4) ? 'f16x4' : 'f16';
   return whole(4, 16) ? 'f32x4' : 'f32';
 }

@@ -4,7 +4,7 @@
  * other, so the result depends on nothing but shapes and limits.
  */
 
-import { bytesPerElement, type TensorView } from '@inattention/core';
+import { bytesPerElement, sizeOf, type TensorView } from '@inattention/core';
 import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { sliceOf } from '../pieces.ts';
 import { flopsOf, type Operand, type Problem } from './problem.ts';
@@ -26,6 +26,8 @@ export interface Part extends Problem {
   readonly scaleStep: number;
   readonly scaleBatchStep: number;
   readonly blockLength: number;
+  /** Where in its block the first inner index lies. */
+  readonly blockStart: number;
 }
 
 export function partsOf(runner: KernelRunner, problem: Problem): Part[] {
@@ -63,14 +65,18 @@ function fits(runner: KernelRunner, view: TensorView): boolean {
 }
 
 /** Bytes that a part must read and write at least. */
-export function bytesOf({ a, b, scales, out, accumulate }: Part): number {
-  const size = (view: TensorView | null) =>
-    view === null ? 0 : view.shape.reduce((product, axis) => product * axis, bytesPerElement[view.dtype]);
-  return size(a.view) + size(b.view) + size(scales) + size(out.view) * (accumulate ? 2 : 1);
+export function bytesOf({ a, b, scales, out, batch, rows, columns, inner, accumulate }: Part): number {
+  const size = ({ view, batchStep }: Pick<Operand, 'view' | 'batchStep'>, count: number) =>
+    bytesPerElement[view.dtype] * count * (batchStep === 0 ? 1 : batch);
+  const scaleBytes = scales === null ? 0 : 4 * sizeOf(scales.shape);
+  return (
+    size(a, rows * inner) + size(b, columns * inner) + scaleBytes + size(out, rows * columns) * (accumulate ? 2 : 1)
+  );
 }
 
+/** Rows of i8 are cut at whole words, so four inner indices of a transposed `a` must fit a binding then. */
 function innerUnit({ b }: Problem): number {
-  return b.view.blocks?.blockLength ?? 1;
+  return b.view.dtype === 'i8' ? 4 : 1;
 }
 
 function halves(problem: Problem, axis: Axis): [Problem, Problem] {
@@ -131,14 +137,17 @@ function scalesOf({
   batch,
   columns,
   inner,
-}: Problem): Pick<Part, 'scales' | 'scaleStep' | 'scaleBatchStep' | 'blockLength'> {
+}: Problem): Pick<Part, 'scales' | 'scaleStep' | 'scaleBatchStep' | 'blockLength' | 'blockStart'> {
   const { blocks } = b.view;
-  if (blocks === undefined) return { scales: null, scaleStep: 0, scaleBatchStep: 0, blockLength: 1 };
+  if (blocks === undefined) return { scales: null, scaleStep: 0, scaleBatchStep: 0, blockLength: 1, blockStart: 0 };
   const { blockLength, scales } = blocks;
   const scaleStep = Math.ceil(b.step / blockLength);
   const scaleBatchStep = (b.batchStep / b.step) * scaleStep;
   const column = Math.floor(b.start / b.step);
-  const first = column * scaleStep + (b.start % b.step) / blockLength;
-  const count = (batch - 1) * scaleBatchStep + (columns - 1) * scaleStep + Math.ceil(inner / blockLength);
-  return { scales: sliceOf(scales, first, count), scaleStep, scaleBatchStep, blockLength };
+  const start = b.start % b.step;
+  const blockStart = start % blockLength;
+  const first = column * scaleStep + (start - blockStart) / blockLength;
+  const blockCount = Math.ceil((blockStart + inner) / blockLength);
+  const count = (batch - 1) * scaleBatchStep + (columns - 1) * scaleStep + blockCount;
+  return { scales: sliceOf(scales, first, count), scaleStep, scaleBatchStep, blockLength, blockStart };
 }

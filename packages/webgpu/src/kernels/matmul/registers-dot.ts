@@ -39,7 +39,7 @@ const registersDot = kernelFamily(
     const blocks = `
   for (var block = 0u; k < params.inner; block += 1u) {
     ${each(columns, (c) => `let q${c} = SCALES[params.scales_at + q_first + min(column + ${c}u, params.columns - 1u) * params.scales_step + block];`)}
-    let end = min(k + params.block_length, params.inner);
+    let end = min((block + 1u) * params.block_length - params.block_start, params.inner);
     ${runs('end')}
   }`;
     const ends = `

@@ -103,7 +103,7 @@ ${operandLoads('b', b, bStorage)}
 ${
   scaled
     ? `fn scale_of(first: u32, column: u32, k: u32) -> f32 {
-  return ${scales}[params.scales_at + first + min(column, params.columns - 1u) * params.scales_step + min(k, params.inner - 1u) / params.block_length];
+  return ${scales}[params.scales_at + first + min(column, params.columns - 1u) * params.scales_step + (min(k, params.inner - 1u) + params.block_start) / params.block_length];
 }`
     : ''
 }
