@@ -1,12 +1,25 @@
 /** `@inattention/train`: data, optimizer, training steps and the loop over them, on any backend. */
 
 export type { Batch, BatchSource, Cursor, TrainingText } from './data/batch-source.ts';
+export { type DocumentSource, documentsInMemory, type TextPiece, wholeDocuments } from './data/documents.ts';
+export { type JsonlDocumentsOptions, jsonlDocuments } from './data/jsonl-documents.ts';
+export { type TextDocumentsOptions, textDocuments } from './data/text-documents.ts';
+export { type DocumentSpan, type TokenData, type TokensInMemoryOptions, tokensInMemory } from './data/token-data.ts';
+export { checkTokenFile, openTokenFile } from './data/token-file.ts';
+export { type TokenizeOptions, type TokenizeProgress, tokenizeInMemory } from './data/tokenize-documents.ts';
 export { AdamW, type AdamWSettings, type Moments } from './optimizer/adamw.ts';
 export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.ts';
 export type { DocumentMask } from './step/batch-rows.ts';
 export { type BatchLossValue, evaluateBatch } from './step/evaluate.ts';
 export { computeGradients, type StepGradients } from './step/gradients.ts';
 export { type Parameter, parametersOf } from './step/parameters.ts';
+export { type AddedToken, serializeTokenizer, type TokenizerJson } from './tokenizer/tokenizer-json.ts';
+export {
+  type TokenizerProgress,
+  type TrainedTokenizer,
+  type TrainTokenizerOptions,
+  trainTokenizer,
+} from './tokenizer/train-tokenizer.ts';
 export type {
   CheckpointStore,
   KeptTensor,

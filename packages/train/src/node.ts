@@ -1,3 +1,13 @@
 /** `@inattention/train/node`: what training keeps in files. */
 
-export {};
+export { openCheckpoint, readProgress } from './node/checkpoint-files.ts';
+export {
+  bestCheckpoint,
+  type CheckpointFolder,
+  type CheckpointOptions,
+  createCheckpointStore,
+  latestCheckpoint,
+  listCheckpoints,
+} from './node/checkpoints.ts';
+export { appendMetrics } from './node/metrics.ts';
+export { type ModelFolderOptions, writeModelFolder } from './node/model-folder.ts';
