@@ -22,8 +22,15 @@ const aloneLength = 2048;
 
 const segmentKernels = kernelFamily((together: boolean, vectors: boolean) => {
   const work = rowWork(together, workgroupSize);
-  const { type, width, sum } = elementsOf(vectors);
-  const maximum = vectors ? 'max(max(x.x, x.y), max(x.z, x.w))' : 'x';
+  const { type, width } = elementsOf(vectors);
+  // Four logits at a time, so that one exponential in five rescales; those beyond the segment weigh nothing.
+  const step = together ? workgroupSize : 1;
+  const four = (logits: string) =>
+    vectors
+      ? `${logits}[start + c]`
+      : `vec4<f32>(${[0, 1, 2, 3]
+          .map((i) => `select(${lowest}, ${logits}[start + min(c + ${i * step}u, last)], c + ${i * step}u <= last)`)
+          .join(', ')})`;
   return defineKernel({
     name: 'cross-entropy',
     variant: `${together} ${type}`,
@@ -56,10 +63,11 @@ const segmentKernels = kernelFamily((together: boolean, vectors: boolean) => {
   let start = params.logits_at + line * params.width + begin;
   var most = ${lowest};
   var total = 0.0;
-  ${work.loop('(to - begin)')} {
-    let x = ${logits}[start + c];
-    let next = max(most, ${maximum});
-    total = total * exp(most - next) + ${sum(`exp(x - next)`)};
+  let last = to - begin - 1u;
+  ${work.loop('(to - begin)', vectors ? 1 : 4)} {
+    let x = ${four(logits)};
+    let next = max(most, max(max(x.x, x.y), max(x.z, x.w)));
+    total = total * exp(most - next) + dot(exp(x - next), vec4<f32>(1.0));
     most = next;
   }
   let whole = ${work.max('most')};

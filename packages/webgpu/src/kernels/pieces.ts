@@ -69,6 +69,7 @@ export interface RowRun {
 export function rowRuns(runner: KernelRunner, rows: number, width: number, most = mostElements): RowRun[] {
   const words = Math.min(most, (runner.traits.maxBindingBytes - bindingAlignment) / 4);
   const fitting = Math.max(1, Math.floor(words / Math.max(1, width)));
+  if (rows <= fitting) return rows === 0 ? [] : [{ first: 0, count: rows }];
   const step = fitting < 4 ? fitting : Math.floor(fitting / 4) * 4;
   const runs: RowRun[] = [];
   for (let first = 0; first < rows; first += step) runs.push({ first, count: Math.min(step, rows - first) });

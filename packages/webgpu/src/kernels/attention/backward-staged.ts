@@ -1,6 +1,7 @@
 /**
  * attendBackward without barriers, for a CPU that plays GPU: P and dS = P ⊙ (gradOut Vᵀ − delta) of a block are made once
- * and kept in scratch [H, t, ceil(n / 4)] vectors of four entries; products with them give the gradients.
+ * and kept in scratch [H, t, ceil(n / 4)] vectors of four entries; products with them give the gradients. Fours of queries
+ * and entries that do not see each other are left out.
  *
  *     weights:  4 queries × 4 entries to an invocation (16 vectors loaded for 128 multiply-adds)
  *     queries:  4 queries × 4 channels (8 loads for 64);   entries: 4 entries × 4 channels of both (4 loads for 32)
@@ -18,7 +19,17 @@ const common = `
   let quads = (params.entries + 3u) / 4u;
   let ratio = params.heads / params.kv_heads;`;
 
-/** Invocations: H · ceil(t / 4) · ceil(n / 4), entries the fastest. */
+/** Vectors of four entries of which the four queries from `query` on see some, counted from the first. */
+const seenQuads = (records: string) => `
+fn seen_quads(query: u32) -> u32 {
+  var last = params.first_position - 1;
+  for (var line = query; line < min(params.queries, query + 4u); line += 1u) {
+    last = max(last, bitcast<i32>(${records}[params.records_at + line * params.heads].w));
+  }
+  return (min(params.entries, u32(last - params.first_position + 1)) + 3u) / 4u;
+}`;
+
+/** Invocations: H · ceil(t / 4) · ceil(n / 4), entries the fastest. What is not seen is not written. */
 export const weightKernel = kernelFamily((aligned: boolean) => {
   const element = headElement(aligned);
   return defineKernel({
@@ -35,7 +46,8 @@ export const weightKernel = kernelFamily((aligned: boolean) => {
       gradients: { access: 'write', element: 'vec4<f32>' },
     },
     workgroupSize: [stagedSize, 1, 1],
-    declarations: ({ queries, grad, keys, values }) => `
+    declarations: ({ queries, grad, keys, values, records }) => `
+${seenQuads(records)}
 ${loader('queries', queries, aligned)}
 ${loader('grad', grad, aligned)}
 ${loader('keys', keys, aligned)}
@@ -46,7 +58,7 @@ ${weightOf}`,
   let quad = index % quads;
   let query = (index / quads) % query_quads * 4u;
   let h = index / (quads * query_quads);
-  if (h >= params.heads) { return; }
+  if (h >= params.heads || quad >= seen_quads(query)) { return; }
   let g = h / ratio;
   // Rows beyond the last are read as the last: their weights are 0, or not written.
   ${eachOf((i) => `let query_row${i} = min(query + ${i}u, params.queries - 1u) * params.heads + h;`)}
@@ -81,12 +93,13 @@ export const queryKernel = kernelFamily((aligned: boolean) => {
     params: backwardParams,
     bindings: {
       gradients: { access: 'read', element: 'vec4<f32>' },
+      records: { access: 'read', element: 'vec4<u32>' },
       keys: { access: 'read', element },
       grad_queries: { access: 'write', element },
     },
     workgroupSize: [stagedSize, 1, 1],
-    declarations: ({ keys, grad_queries }) =>
-      `${loader('keys', keys, aligned)}\n${adder('grad_queries', grad_queries, aligned)}`,
+    declarations: ({ records, keys, grad_queries }) =>
+      `${seenQuads(records)}\n${loader('keys', keys, aligned)}\n${adder('grad_queries', grad_queries, aligned)}`,
     main: ({ gradients }) => `${common}
   let v = index % params.vectors;
   let h = (index / params.vectors) % params.heads;
@@ -95,7 +108,8 @@ export const queryKernel = kernelFamily((aligned: boolean) => {
   let g = h / ratio;
   ${eachOf((i) => `var sum${i} = vec4<f32>(0.0);`)}
   ${eachOf((i) => `let start${i} = params.gradients_at + (h * params.queries + min(query + ${i}u, params.queries - 1u)) * quads;`)}
-  for (var quad = 0u; quad < quads; quad += 1u) {
+  let seen = seen_quads(query);
+  for (var quad = 0u; quad < seen; quad += 1u) {
     ${eachOf((e) => `let k${e} = load_keys(min(quad * 4u + ${e}u, params.entries - 1u) * params.kv_heads + g, v);`)}
     ${eachOf(
       (i) => `let d${i} = ${gradients}[start${i} + quad];
@@ -120,6 +134,7 @@ export const entryKernel = kernelFamily((aligned: boolean) => {
     bindings: {
       weights: { access: 'read', element: 'vec4<f32>' },
       gradients: { access: 'read', element: 'vec4<f32>' },
+      records: { access: 'read', element: 'vec4<u32>' },
       queries: { access: 'read', element },
       grad: { access: 'read', element },
       grad_keys: { access: 'write', element },
@@ -131,7 +146,7 @@ ${loader('queries', queries, aligned)}
 ${loader('grad', grad, aligned)}
 ${adder('grad_keys', grad_keys, aligned)}
 ${adder('grad_values', grad_values, aligned)}`,
-    main: ({ weights, gradients }) => `${common}
+    main: ({ weights, gradients, records }) => `${common}
   let v = index % params.vectors;
   let g = (index / params.vectors) % params.kv_heads;
   let quad = index / (params.vectors * params.kv_heads);
@@ -139,6 +154,8 @@ ${adder('grad_values', grad_values, aligned)}`,
   ${eachOf((e) => `var key_sum${e} = vec4<f32>(0.0); var value_sum${e} = vec4<f32>(0.0);`)}
   for (var h = g * ratio; h < (g + 1u) * ratio; h += 1u) {
     for (var t = 0u; t < params.queries; t += 1u) {
+      let position = bitcast<i32>(${records}[params.records_at + t * params.heads + h].w);
+      if (position - params.first_position < i32(quad * 4u)) { continue; }
       let place = (h * params.queries + t) * quads + quad;
       let weight = ${weights}[params.weights_at + place];
       let gradient = ${gradients}[params.gradients_at + place];

@@ -140,13 +140,13 @@ function runStages(runner: KernelRunner, { views, params, aligned }: Block): voi
         flops: 4 * products,
       });
       runner.run(queryKernel(aligned), {
-        bindings: { gradients, keys, grad_queries },
+        bindings: { gradients, records, keys, grad_queries },
         params,
         workgroups: gridOf(queryQuads * params.heads * params.vectors, stagedSize),
         flops: 2 * products,
       });
       runner.run(entryKernel(aligned), {
-        bindings: { weights, gradients, queries, grad, grad_keys, grad_values },
+        bindings: { weights, gradients, records, queries, grad, grad_keys, grad_values },
         params,
         workgroups: gridOf(quads * params.kv_heads * params.vectors, stagedSize),
         flops: 4 * products,

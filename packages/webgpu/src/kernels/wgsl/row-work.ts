@@ -18,8 +18,8 @@ export interface RowWork {
   readonly declarations: string;
   /** Statements that define `row`, and leave where it is not one of `params.rows`. */
   readonly begin: string;
-  /** Head of a loop over the elements `c` of a row of `count`. */
-  loop(count: string): string;
+  /** Head of a loop over the elements `c` of a row of `count`, or over every first of `stride` that a round takes. */
+  loop(count: string, stride?: number): string;
   /** The whole row's sum, or maximum, of a scalar expression. In uniform control flow. */
   sum(value: string): string;
   max(value: string): string;
@@ -35,7 +35,7 @@ export function rowWork(together: boolean, size: number): RowWork {
       size: aloneSize,
       declarations: '',
       begin: 'let row = index;\n  if (row >= params.rows) { return; }',
-      loop: (count) => `for (var c = 0u; c < ${count}; c += 1u)`,
+      loop: (count, stride = 1) => `for (var c = 0u; c < ${count}; c += ${stride}u)`,
       sum: (value) => value,
       max: (value) => value,
       writes: 'true',
@@ -49,7 +49,7 @@ var<workgroup> reduced: array<f32, ${size}>;
 ${reduction('workgroup_sum', size, (a, b) => `${a} + ${b}`)}
 ${reduction('workgroup_max', size, (a, b) => `max(${a}, ${b})`)}`,
     begin: 'let row = group.y * groups.x + group.x;\n  if (row >= params.rows) { return; }',
-    loop: (count) => `for (var c = lane; c < ${count}; c += ${size}u)`,
+    loop: (count, stride = 1) => `for (var c = lane; c < ${count}; c += ${size * stride}u)`,
     sum: (value) => `workgroup_sum(lane, ${value})`,
     max: (value) => `workgroup_max(lane, ${value})`,
     writes: 'lane == 0u',
