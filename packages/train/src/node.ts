@@ -11,3 +11,5 @@ export {
 } from './node/checkpoints.ts';
 export { appendMetrics } from './node/metrics.ts';
 export { type ModelFolderOptions, writeModelFolder } from './node/model-folder.ts';
+export { openDocuments, openTokens } from './node/text-sources.ts';
+export { type PreparedTokens, prepareTokens } from './node/token-file-writer.ts';

@@ -132,7 +132,10 @@ describe('a disk that is full', () => {
       using whole = newModel();
       const expected = await losses({ model: whole, steps: 12 });
       using model = newModel();
-      const observers = [({ step }: TrainingEvent) => void (step === 6 && (disk.room = room))];
+      const fill = ({ step }: TrainingEvent) => {
+        if (step === 6) disk.room = room;
+      };
+      const observers = [fill];
       await expect(losses({ model, observers, ...keeping(3) })).rejects.toThrow(InvalidFileError);
       expect(readdirSync(folder).sort()).toEqual(['step-00000003', 'step-00000006']);
       disk.room = Number.POSITIVE_INFINITY;
