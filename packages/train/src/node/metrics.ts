@@ -10,7 +10,7 @@ import type { TrainingEvent, TrainingObserver } from '../trainer/train.ts';
 import { writeWholeFile } from './whole-files.ts';
 
 /**
- * Appends each step to a file, which is made if need be. `afterStep`: lines of later steps, and of none, are dropped first;
+ * Appends each step to a file, which is made if need be. `afterStep`: other lines than those of steps up to it are dropped first;
  * default 0, a new run.
  */
 export async function appendMetrics(path: string, afterStep = 0): Promise<TrainingObserver> {
