@@ -65,6 +65,18 @@ describe('memory', () => {
     expect(watch.created).toBe(2);
   });
 
+  it('lets go of what has not been used for some time', async () => {
+    const { backend, watch } = await watched();
+    for (let length = 1000; length < 100_000; length += 1000) {
+      const view = floats(backend, length);
+      backend.primitives.fill({ out: view, value: 1 });
+      await backend.sync();
+      backend.free(view.buffer);
+    }
+    expect(watch.liveBytes).toBeLessThan(20 * 4 * 100_000);
+    expect(total(backend)).toBe(watch.liveBytes);
+  });
+
   it('keeps to the bytes it was given', async () => {
     const { backend } = await watched({ maxBytes: 1 << 20 });
     const first = backend.allocate(900_000, 'weights');

@@ -144,6 +144,7 @@ export class CommandQueue {
       this.#borders -= 1;
     }
     this.throwIfEnded();
+    this.#memory.age();
     const failure = this.#failures.find((one) => one.last > from && one.last <= last)?.error;
     this.#answered = Math.max(this.#answered, last);
     if (this.#borders === 0) this.#failures = this.#failures.filter((one) => one.last > this.#answered);

@@ -11,6 +11,8 @@ export class Allocation {
   readonly size: number;
   /** Number of the last recorded command that uses it; 0 when none does. */
   lastUse = 0;
+  /** When it was last given back: the number of borders then. */
+  pooledAt = 0;
   /** The device had no memory for it. Known some time after it was made. */
   failed = false;
   destroyed = false;

@@ -12,6 +12,9 @@ import { bindingAlignment, Slabs } from './slabs.ts';
 /** Unused buffers kept at least, bytes; beyond that, as many bytes as are live. */
 const keptBytes = 64 * 1024 ** 2;
 
+/** Borders (reads and syncs) that an unused buffer outlives: what work of now does not use again goes. */
+const keptBorders = 16;
+
 const pagedPurposes: ReadonlySet<Purpose> = new Set(['table', 'context']);
 
 export interface MemoryLimits {
@@ -35,8 +38,10 @@ export class DeviceMemory {
   readonly #ledger: Ledger;
   readonly #slabs: Slabs;
   readonly #all = new Set<Allocation>();
-  /** Unused allocations by size; within a size, the one given back last comes first. */
+  /** Unused allocations by size; within a size, the one given back last is taken first. */
   readonly #pool = new Map<number, Allocation[]>();
+  /** Borders so far. */
+  #borders = 0;
   #pooledBytes = 0;
   /** To be destroyed when the commands that use them were submitted. */
   #doomed: Allocation[] = [];
@@ -146,6 +151,19 @@ export class DeviceMemory {
     for (const allocation of doomed) this.destroy(allocation);
   }
 
+  /** To be called at every border: destroys buffers that nobody has used for some. */
+  age(): void {
+    this.#borders += 1;
+    const oldest = this.#borders - keptBorders;
+    for (const [size, allocations] of this.#pool) {
+      while (allocations.length > 0 && (allocations[0] as Allocation).pooledAt < oldest) {
+        this.#pooledBytes -= size;
+        this.destroy(allocations.shift() as Allocation);
+      }
+      if (allocations.length === 0) this.#pool.delete(size);
+    }
+  }
+
   /** Destroys unused buffers. */
   trim(): void {
     for (const allocations of this.#pool.values()) for (const allocation of allocations) this.destroy(allocation);
@@ -221,6 +239,7 @@ export class DeviceMemory {
   #keep(allocation: Allocation): void {
     const { size } = allocation;
     const pooled = this.#pool.get(size) ?? [];
+    allocation.pooledAt = this.#borders;
     pooled.push(allocation);
     // A size class in use moves to the end: the first is the one that nobody gave back to for longest.
     this.#pool.delete(size);

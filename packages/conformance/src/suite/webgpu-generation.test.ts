@@ -1,0 +1,76 @@
+/**
+ * Generation on WebGPU beside the CPU: the same greedy ids on every golden model, and a ledger that equals the sum of the
+ * GPUBuffers from before the first token to after the last.
+ */
+
+import type { Backend } from '@inattention/core';
+import { EagerOperations } from '@inattention/core';
+import { contextModes, type ModelConfig } from '@inattention/core/math';
+import { createCpuBackend } from '@inattention/cpu';
+import { generate } from '@inattention/model';
+import { createWebGpuBackend, openDevice } from '@inattention/webgpu';
+import { watchDevice } from '@inattention/webgpu/testing';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { goldenCasesHere } from '../../test/golden-cases.ts';
+import type { GoldenCase } from '../golden/golden-case.ts';
+import { goldenModel } from './models/golden-model.ts';
+import { randomIds, smallConfigs, smallModel } from './small-models.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const { device } = await openDevice();
+afterAll(() => device.destroy());
+
+async function greedy(backend: Backend, golden: GoldenCase): Promise<number[]> {
+  using model = goldenModel(backend, new EagerOperations(backend), golden);
+  using session = model.createSession({ context: 'tables' });
+  await session.append(golden.tokens.slice(0, 40));
+  const tokens: number[] = [];
+  for await (const { token } of generate(session, { maxTokens: 16, stopTokens: [] })) tokens.push(token);
+  return tokens;
+}
+
+describe('greedy ids equal the CPU’s', async () => {
+  for (const { name, load } of await goldenCasesHere()) {
+    test(name, async () => {
+      const golden = await load();
+      using cpu = await createCpuBackend();
+      using gpu = await createWebGpuBackend({ device });
+      expect(await greedy(gpu, golden)).toEqual(await greedy(cpu, golden));
+    });
+  }
+});
+
+const generated = 500;
+const pure = smallConfigs['rope, w = 3'] as ModelConfig;
+
+describe(`bytes of ${generated} generated tokens`, () => {
+  test.each(contextModes)('%s', async (context) => {
+    const { device: own } = await openDevice();
+    const watch = watchDevice(own);
+    const backend = await createWebGpuBackend({ device: own });
+    const total = () => backend.ledger.snapshot().liveTotal + backend.ledger.snapshot().reserved;
+    const model = smallModel(backend, pure);
+    const session = model.createSession({ context });
+    await session.append(randomIds(100, pure.vocabSize, 1));
+    const totals: number[] = [];
+    for await (const _ of generate(session, { maxTokens: generated, temperature: 1, stopTokens: [] })) {
+      expect(total()).toBe(watch.liveBytes);
+      const { live, liveTotal } = backend.ledger.snapshot();
+      const planned = model
+        .plan({ tokens: session.length, distinct: pure.vocabSize })
+        .rows.find(({ mode }) => mode === context);
+      expect(live.context).toBe(planned?.contextBytes);
+      expect(liveTotal).toBe(live.weights + live.table + live.context);
+      totals.push(watch.liveBytes);
+    }
+    expect(totals).toHaveLength(generated);
+    // Pages of contexts come from what is reserved; else only scratch is kept, which plan() bounds whatever the length.
+    const scratch = model.plan({ tokens: 600 }).rows.find(({ mode }) => mode === context)?.scratchBytes ?? 0;
+    expect(Math.max(...totals) - (totals[0] as number)).toBeLessThan(scratch);
+    model.dispose();
+    backend.trim();
+    expect([total(), watch.liveBytes]).toEqual([0, 0]);
+    own.destroy();
+  });
+});
