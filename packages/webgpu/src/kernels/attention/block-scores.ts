@@ -98,9 +98,15 @@ export function rowDispatches(
       scaled: view.scale !== null,
       cut: layout.piecesPerPage > 1,
     };
-    rowPasses(layout, { from, to, consecutive }, most).forEach((pass, number) => {
+    // Software adapters choose between windows slowly: there a dispatch is for those entries that lie in one.
+    const bound = consecutive && runner.traits.software ? 1 : most;
+    rowPasses(layout, { from, to, consecutive }, bound).forEach((pass, number) => {
       dispatches.push({
-        shape: { ...shape, windows: pass.windows.length === 1 ? 1 : most },
+        shape: {
+          ...shape,
+          windows: pass.windows.length === 1 ? 1 : most,
+          direct: consecutive && pass.windows.length === 1,
+        },
         adds: later || (number > 0 && !consecutive),
         entry: pass.from - from,
         count: pass.to - pass.from,

@@ -22,6 +22,8 @@ export interface RowShape {
   readonly scaled: boolean;
   /** Pages are cut into pieces. */
   readonly cut: boolean;
+  /** Every row asked for is present, in the one window: no choice when it is read. */
+  readonly direct: boolean;
 }
 
 const windowNames = ['rows0', 'rows1', 'rows2', 'rows3'] as const;
@@ -73,24 +75,18 @@ export function rowArguments(layout: RowLayout, pass: RowPass, most: number) {
  * Functions. `entry` is relative to the block, `g` a key head, `c` counts elements (numbers or vectors) of a head:
  *
  *     fn placesOf(entry, g) -> Places       where its w rows are: window and place, or absentWindow
- *     fn placesOf(entry: u32, g: u32) -> Places {
-  ${
-    window === 1
-      ? 'return Places(placeOf(entry, 0u, g));'
-      : `var places: Places;
-  for (var offset = 0u; offset < ${window}u; offset++) { places[offset] = placeOf(entry, offset, g); }
-  return places;`
-  }
-}
-
-fn scaleAt(entry) -> f32
+ *     fn rowNumbers(place, c) -> element    zeros where absent
+ *     fn scaleAt(entry) -> f32
  */
 export function rowReading(shape: RowShape, names: RowNames): string {
-  const { lanes, half, windows, window, indexed, scaled, cut } = shape;
+  const { lanes, half, windows, window, indexed, scaled, cut, direct } = shape;
   const { type } = elementsOf(lanes === 4);
   const perElement = half ? 1 : lanes; // places count halves, or elements
   const present = windowNames.slice(0, windows);
-  const choose = (what: (name: string) => string, otherwise: string) => `
+  const choose = (what: (name: string) => string, otherwise: string) =>
+    direct
+      ? `  return ${what('rows0')};`
+      : `
   switch place.x {
 ${present.map((name, number) => `    case ${number}u: { return ${what(name)}; }`).join('\n')}
     default: { return ${otherwise}; }

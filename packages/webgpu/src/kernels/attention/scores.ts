@@ -50,8 +50,9 @@ const kernels = kernelFamily(
     indexed: boolean,
     scaled: boolean,
     cut: boolean,
+    direct: boolean,
   ) => {
-    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut };
+    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut, direct };
     const shape = { ...row, together, rows, rotated, slopeVectors };
     const { type } = elementsOf(lanes === 4);
     const bindings: Record<string, BindingDefinition> = {
@@ -90,8 +91,8 @@ ${together ? `var<workgroup> partial: array<f32, ${togetherSize * entriesPerLane
 );
 
 export function scoresKernel(shape: ScoreShape) {
-  const { together, rows, rotated, slopeVectors, lanes, half, windows, window, indexed, scaled, cut } = shape;
-  return kernels(together, rows, rotated, slopeVectors, lanes, half, windows, window, indexed, scaled, cut);
+  const { together, rows, rotated, slopeVectors, lanes, half, windows, window, indexed, scaled, cut, direct } = shape;
+  return kernels(together, rows, rotated, slopeVectors, lanes, half, windows, window, indexed, scaled, cut, direct);
 }
 
 /** Vectors of a uniform for H slopes. */

@@ -36,8 +36,9 @@ const kernels = kernelFamily(
     indexed: boolean,
     scaled: boolean,
     cut: boolean,
+    direct: boolean,
   ) => {
-    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut };
+    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut, direct };
     const shape = { ...row, together, rows, elements };
     const { type } = elementsOf(lanes === 4);
     return defineKernel<string, string>({
@@ -72,8 +73,8 @@ ${together ? `var<workgroup> partial: array<${type}, ${togetherSize * rows}>;` :
 );
 
 export function valuesKernel(shape: ValueShape) {
-  const { together, rows, elements, lanes, half, windows, window, indexed, scaled, cut } = shape;
-  return kernels(together, rows, elements, lanes, half, windows, window, indexed, scaled, cut);
+  const { together, rows, elements, lanes, half, windows, window, indexed, scaled, cut, direct } = shape;
+  return kernels(together, rows, elements, lanes, half, windows, window, indexed, scaled, cut, direct);
 }
 
 /** Workgroups along x for `segments` of one key head and R rows, heads of `size` elements. */
