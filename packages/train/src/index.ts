@@ -1,8 +1,13 @@
 /** `@inattention/train`: data, optimizer, training steps and the loop over them, on any backend. */
 
 export type { Batch, BatchSource, Cursor, TrainingText } from './data/batch-source.ts';
+export { type SubsetOptions, subsetOfDocuments } from './data/document-subset.ts';
 export { type DocumentSource, documentsInMemory, type TextPiece, wholeDocuments } from './data/documents.ts';
+export { type ExampleBatchesOptions, exampleBatches } from './data/example-batches.ts';
+export { documentExamples, type ExampleOptions, type Examples, packedExamples } from './data/examples.ts';
 export { type JsonlDocumentsOptions, jsonlDocuments } from './data/jsonl-documents.ts';
+export { samplePositions } from './data/sample-positions.ts';
+export { type DocumentRange, type DocumentSplit, type SplitOptions, splitDocuments } from './data/split-documents.ts';
 export { type TextDocumentsOptions, textDocuments } from './data/text-documents.ts';
 export { type DocumentSpan, type TokenData, type TokensInMemoryOptions, tokensInMemory } from './data/token-data.ts';
 export { checkTokenFile, openTokenFile } from './data/token-file.ts';

@@ -1,12 +1,13 @@
 /**
  * Reads token files (token-file-header.ts has the format) by range, from whatever a ByteSource is: a file of Node or a
- * browser, memory, a URL. What is held in memory is one number per 8 Ki documents and one page of their ends.
+ * browser, memory, a URL. What is held in memory is one number per 1,024 documents and the pages of ends used lately.
  *
  * The header and the documents' ends are checked when a file is opened, ids when they are read.
  */
 
 import { throwIfAborted } from '@inattention/core';
 import { type ByteSource, Fingerprint } from '@inattention/formats';
+import { PageCache } from './page-cache.ts';
 import { checkSpan, type DocumentSpan, firstAbove, type TokenData } from './token-data.ts';
 import {
   damaged,
@@ -19,14 +20,9 @@ import {
 } from './token-file-header.ts';
 
 /** Documents whose ends are read at once. */
-const pageDocuments = 8192;
+const pageDocuments = 1024;
 /** Bytes that the check of a whole file reads at once. */
 const checkBytes = 2 ** 20;
-
-interface Page {
-  readonly number: number;
-  readonly ends: Float64Array;
-}
 
 /** Opens a token file. Throws InvalidFileError for one that is damaged or none. */
 export async function openTokenFile(source: ByteSource, signal?: AbortSignal): Promise<TokenData> {
@@ -67,7 +63,7 @@ class TokenFile implements TokenData {
   readonly #header: TokenFileHeader;
   /** The last end of each page of documents. */
   readonly #pageEnds: number[] = [];
-  #page: Page | null = null;
+  readonly #pages = new PageCache<Float64Array>((number, signal) => this.#readPage(number, signal));
 
   constructor(source: ByteSource, header: TokenFileHeader) {
     this.name = source.name;
@@ -124,17 +120,14 @@ class TokenFile implements TokenData {
   async documentAt(token: number, signal?: AbortSignal): Promise<DocumentSpan> {
     checkSpan(this.name, token, token + 1, this.tokenCount);
     const number = firstAbove(this.#pageEnds, token);
-    const { ends } = await this.#readPage(number, signal);
+    const ends = await this.#pages.get(number, signal);
     const index = firstAbove(ends, token);
     const start = index > 0 ? ends[index - 1] : number > 0 ? this.#pageEnds[number - 1] : 0;
     return { document: number * pageDocuments + index, start: start as number, end: ends[index] as number };
   }
 
-  async #readPage(number: number, signal?: AbortSignal): Promise<Page> {
-    if (this.#page?.number === number) return this.#page;
+  #readPage(number: number, signal?: AbortSignal): Promise<Float64Array> {
     const first = number * pageDocuments;
-    const ends = await this.readDocumentEnds(first, Math.min(first + pageDocuments, this.documentCount), signal);
-    this.#page = { number, ends };
-    return this.#page;
+    return this.readDocumentEnds(first, Math.min(first + pageDocuments, this.documentCount), signal);
   }
 }
