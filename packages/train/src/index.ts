@@ -11,6 +11,7 @@ export { type DocumentRange, type DocumentSplit, type SplitOptions, splitDocumen
 export { type TextDocumentsOptions, textDocuments } from './data/text-documents.ts';
 export { type DocumentSpan, type TokenData, type TokensInMemoryOptions, tokensInMemory } from './data/token-data.ts';
 export { checkTokenFile, openTokenFile } from './data/token-file.ts';
+export { tokenRange } from './data/token-range.ts';
 export { type TokenizeOptions, type TokenizeProgress, tokenizeInMemory } from './data/tokenize-documents.ts';
 export { AdamW, type AdamWSettings, type Moments } from './optimizer/adamw.ts';
 export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.ts';
