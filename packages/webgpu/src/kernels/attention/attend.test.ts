@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { openDevice } from '../../device/open-device.ts';
 import { type AttentionCase, describeCase, placeCase, referenceAttention } from '../../testing/attention-case.ts';
 import { relativeError } from '../../testing/compare-numbers.ts';
-import { type KernelTrial, trialsOf } from '../../testing/kernel-trial.ts';
+import { KernelTrial, trialsOf } from '../../testing/kernel-trial.ts';
 import { attend } from './attend.ts';
 import { attendWeights } from './weights.ts';
 
@@ -48,11 +48,21 @@ const cases: Readonly<Record<string, AttentionCase>> = {
     positionRows: true,
   },
   'a rotated cache of large heads': { ...shape, heads: 2, headDim: 256, positions: [70], rotated: true },
-  'many queries of a cache': { ...shape, positions: many, rowsPerPage: 100, sloped: true },
+  'many queries of a cache': { ...shape, headDim: 72, positions: many, rowsPerPage: 100, sloped: true },
+  'many queries of a rotated table': {
+    ...shape,
+    headDim: 40,
+    positions: many,
+    window: 2,
+    slots: 50,
+    scaled: true,
+    rotated: true,
+  },
   'many queries of a table, f16': {
     ...shape,
     headDim: 6,
-    positions: many,
+    positions: [...many, 0, 299],
+    positionRows: true,
     window: 4,
     slots: 33,
     scaled: true,
@@ -98,7 +108,8 @@ for (const { name, create } of trialsOf(device)) {
       test(what, async () => {
         const described = describeCase(options);
         const whole = referenceAttention(described);
-        for (const packed of [false, true]) {
+        // Pages in buffers of their own, and as parts of one.
+        for (const packed of name.includes('short') ? [false, true] : [name.includes('offset')]) {
           const trial = create();
           const placed = placeCase(trial, described, packed);
           expectState(await attended(trial, placed, [options.length]), whole);
@@ -130,3 +141,26 @@ for (const { name, create } of trialsOf(device)) {
     });
   });
 }
+
+const long = { length: 100_000, heads: 2, kvHeads: 1, headDim: 4, positions: [99_999] } as const;
+
+const longCases: Readonly<Record<string, AttentionCase>> = {
+  'a cache': { ...long, sloped: true },
+  'a table': { ...long, headDim: 8, window: 2, slots: 700, scaled: true, rotated: true, half: true },
+};
+
+describe('100,000 entries', () => {
+  for (const [what, options] of Object.entries(longCases)) {
+    const described = describeCase(options);
+    const expected = referenceAttention(described);
+    for (const software of [false, true]) {
+      for (const maxBindingBytes of [65536, 1 << 20]) {
+        test(`${what}, ${software ? 'barrier-free' : 'workgroups'}, bindings of ${maxBindingBytes} bytes`, async () => {
+          const trial = new KernelTrial(device, { software, maxBindingBytes });
+          expectState(await attended(trial, placeCase(trial, described, true), [options.length]), expected);
+          await trial.dispose();
+        });
+      }
+    }
+  }
+});

@@ -8,7 +8,6 @@ import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { bindingAlignment } from '../../memory/slabs.ts';
 import { mostQueries } from './scores.ts';
 
-/** Numbers of each scratch array at most: 4 MiB. */
 const scratchNumbers = 1 << 20;
 
 /** Entries of a block at most: keeps dispatches short on slow devices. */
@@ -33,9 +32,14 @@ export interface Cutting {
   readonly entries: number;
 }
 
+/** Numbers of a scratch array at most: 4 MiB, or what a binding reaches. */
+export function scratchNumbersOf({ traits }: KernelRunner): number {
+  return Math.min(scratchNumbers, Math.floor((traits.maxBindingBytes - bindingAlignment) / 4));
+}
+
 /** Tiles and blocks for `count` queries of H heads. */
 export function cutAttention(runner: KernelRunner, view: ContextView, count: number, heads: number): Cutting {
-  const numbers = Math.min(scratchNumbers, Math.floor((runner.traits.maxBindingBytes - bindingAlignment) / 4));
+  const numbers = scratchNumbersOf(runner);
   const perQuery = heads * Math.max(view.headDim, leastEntries);
   const queries = Math.max(1, Math.min(count, mostQueries, Math.floor(numbers / perQuery)));
   const byScores = Math.floor(numbers / (queries * heads));
@@ -52,7 +56,7 @@ export interface Segments {
 
 /** Segments of `entries` entries: enough for `workers` per segment to keep the device busy, few enough for scratch. */
 export function cutBlock(runner: KernelRunner, entries: number, workers: number, numbersPerSegment: number): Segments {
-  const numbers = Math.min(scratchNumbers, Math.floor((runner.traits.maxBindingBytes - bindingAlignment) / 4));
+  const numbers = scratchNumbersOf(runner);
   const most = Math.max(1, Math.min(Math.floor(numbers / numbersPerSegment), Math.ceil(entries / leastSegment)));
   const length = Math.ceil(entries / Math.min(most, Math.ceil(wantedWorkers / workers)));
   return { count: Math.ceil(entries / length), length };
