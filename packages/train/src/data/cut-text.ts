@@ -8,7 +8,7 @@
 export const pieceLength = 2 ** 16;
 
 /** The longest prefix of at most `length` units after which a cut is good; `text` is longer than that. */
-export function goodCut(text: string, length = pieceLength): number {
+function goodCut(text: string, length = pieceLength): number {
   for (let cut = length; cut > 0; cut -= 1) {
     if (isWhite(text.charCodeAt(cut)) && /\S/.test(text.charAt(cut - 1))) return cut;
   }

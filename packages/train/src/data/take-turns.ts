@@ -1,8 +1,9 @@
 /** Long work that lets timers, input and abort signals through between its pieces. */
 
 import { throwIfAborted } from '@inattention/core';
+import { yieldToEventLoop } from '@inattention/model';
 
-/** A timer costs a few milliseconds in browsers, so that others have a turn this often and not more. */
+/** Others have a turn, and progress is reported, this often and not more. */
 const longestPauseMs = 50;
 
 /**
@@ -17,7 +18,7 @@ export function takeTurns(what: string, signal: AbortSignal | undefined): () => 
     return performance.now() - last >= longestPauseMs && pause();
   };
   async function pause(): Promise<boolean> {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await yieldToEventLoop();
     throwIfAborted(signal, what);
     last = performance.now();
     return true;
