@@ -1,21 +1,9 @@
-/**
- * The WebGPU backend judged by the suite: attention. Once as the adapter here has it, and once with the kernels of graphics
- * cards on no more than WebGPU's default limits.
- */
+/** The WebGPU backend judged by the suite: attention. */
 
-import { createWebGpuBackend, openDevice } from '@inattention/webgpu';
 import { describe, test, vi } from 'vitest';
+import { webgpuBackends } from '../../test/webgpu-here.ts';
 import { attentionSuite } from './attention/attention-suite.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const runner = { describe, test };
-const { device } = await openDevice();
-await attentionSuite({ name: 'webgpu', createBackend: () => createWebGpuBackend({ device }), runner });
-
-const { device: plain } = await openDevice({ limits: 'default' });
-await attentionSuite({
-  name: 'webgpu, GPU kernels, default limits',
-  createBackend: () => createWebGpuBackend({ device: plain, kernels: 'gpu' }),
-  runner,
-});
+await attentionSuite({ name: 'webgpu', createBackend: await webgpuBackends(), runner: { describe, test } });

@@ -1,8 +1,8 @@
 /** The WebGPU backend judged by the suite: whole models. */
 
-import { createWebGpuBackend, openDevice } from '@inattention/webgpu';
 import { afterAll, describe, test, vi } from 'vitest';
 import { goldenCasesHere } from '../../test/golden-cases.ts';
+import { webgpuBackends } from '../../test/webgpu-here.ts';
 import { modelSuite } from './models/model-suite.ts';
 import type { Measurement } from './suite-options.ts';
 
@@ -11,10 +11,9 @@ vi.setConfig({ testTimeout: 120_000 });
 const worst = new Map<string, Measurement>();
 afterAll(() => console.table([...worst.values()]));
 
-const { device } = await openDevice();
 await modelSuite({
   name: 'webgpu',
-  createBackend: () => createWebGpuBackend({ device }),
+  createBackend: await webgpuBackends(),
   runner: { describe, test },
   goldenCases: await goldenCasesHere(),
   onMeasurement: (measurement) => {
