@@ -1,13 +1,14 @@
 import type { ByteSource } from '@inattention/formats';
-import { createByteTokenizer } from '@inattention/formats';
+import { bytesSource, createByteTokenizer } from '@inattention/formats';
 import { expect, it } from 'vitest';
 import { pieceLength } from './cut-text.ts';
+import { wholeDocuments } from './documents.ts';
 import { jsonlDocuments } from './jsonl-documents.ts';
 import { chunkBytes } from './text-chunks.ts';
 import { textDocuments } from './text-documents.ts';
 import { tokenizeDocuments } from './tokenize-documents.ts';
 
-const size = 8 * chunkBytes + 12_345;
+const size = 3 * chunkBytes + 12_345;
 
 /** A text far larger than what may be held of it, made where it is read; it keeps account of the reads. */
 function longText(byteAt: (place: number) => number) {
@@ -46,7 +47,7 @@ it.each([
       expect(read - characters * (size / length)).toBeLessThan(chunkBytes + 3 * pieceLength); // nothing piles up
     }
     expect(characters).toBe(length);
-    expect(reads).toEqual([...Array(8).fill(chunkBytes), 12_345]);
+    expect(reads).toEqual([...Array(3).fill(chunkBytes), 12_345]);
   },
 );
 
@@ -61,4 +62,12 @@ it('gives the ids of the whole text', async () => {
     }
   }
   expect([place, wrong]).toEqual([size, 0]);
+});
+
+it('takes the end of a long line for no separator, wherever a chunk ends', async () => {
+  const text = `${'a'.repeat(chunkBytes)}--\nb\n--\nc`;
+  const source = textDocuments(bytesSource(new TextEncoder().encode(text), 'a.txt'), { separator: '--' });
+  const documents: number[] = [];
+  for await (const document of wholeDocuments([source])) documents.push(document.length);
+  expect(documents).toEqual([chunkBytes + 5, 1]);
 });
