@@ -9,13 +9,14 @@ import { generateCommand } from './verbs/generate.ts';
 import { inspectCommand } from './verbs/inspect.ts';
 import { planCommand } from './verbs/plan.ts';
 import { scoreCommand } from './verbs/score.ts';
+import { trainCommand } from './verbs/train.ts';
 
 /** Runs the program and returns its exit status. */
 export async function runProgram(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
   const program = new Command('inattention')
     .description('Run and measure InAttention transformers: contexts that cost a few bytes per token')
     .version(version);
-  const verbs = [scoreCommand, generateCommand, planCommand, inspectCommand, benchCommand, doctorCommand];
+  const verbs = [scoreCommand, generateCommand, planCommand, inspectCommand, trainCommand, benchCommand, doctorCommand];
   for (const verb of verbs) program.addCommand(verb(terminal));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showHelpAfterError('(--help lists the flags)');

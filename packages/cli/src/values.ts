@@ -42,6 +42,20 @@ export function number(text: string): number {
   return value;
 }
 
+/** A finite number from 0 up. */
+export function notNegative(text: string): number {
+  const value = number(text);
+  if (value < 0) throw new InvalidArgumentError('It is a number from 0 up.');
+  return value;
+}
+
+/** A number from 0 up and below 1. */
+export function share(text: string): number {
+  const value = number(text);
+  if (value < 0 || value >= 1) throw new InvalidArgumentError('It is a number from 0 up and below 1.');
+  return value;
+}
+
 /** Comma-separated whole numbers. */
 export function positions(text: string): number[] {
   return text.split(',').map(count(0));

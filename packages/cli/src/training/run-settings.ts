@@ -1,0 +1,79 @@
+/**
+ * What decides a training run: the flags it began with, kept as run.json in its folder, so that `--resume` needs no other
+ * flag and cannot be given ones that would make it another run.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BackendName } from '@inattention/bench';
+import { InvalidFileError } from '@inattention/core';
+import type { AttentionType, PositionEmbeddingType } from '@inattention/core/math';
+import type { DocumentMask, Schedule } from '@inattention/train';
+
+/** Sizes of a new model. */
+export interface ModelFlags {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly kvHeads?: number;
+  readonly intermediateSize?: number;
+  readonly window: number;
+  readonly attention: AttentionType;
+  readonly positionEmbedding: PositionEmbeddingType;
+}
+
+export interface RunSettings extends ModelFlags {
+  /** Paths as they were given. */
+  readonly data: readonly string[];
+  readonly separator?: string;
+  readonly from?: string;
+  readonly tokenizer?: string;
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly documents: DocumentMask;
+  readonly positions?: number;
+  readonly validation: number;
+  readonly steps: number;
+  readonly batch: number;
+  readonly accumulate: number;
+  readonly schedule: Schedule['kind'];
+  readonly learningRate: number;
+  readonly minLearningRate: number;
+  readonly warmup: number;
+  readonly decaySteps?: number;
+  readonly weightDecay: number;
+  readonly clip: number;
+  readonly seed: number;
+  readonly backend: BackendName | 'auto';
+  readonly evaluateEvery: number;
+  readonly evaluateBatches: number;
+  readonly checkpointEvery: number;
+  readonly keep: number;
+}
+
+export const runFile = 'run.json';
+
+/** The schedule that flags describe. */
+export function scheduleOf(settings: RunSettings): Schedule {
+  const { schedule: kind, learningRate: peak, warmup: warmupSteps, steps, minLearningRate: floor } = settings;
+  if (kind === 'constant') return { kind, peak, warmupSteps };
+  if (kind === 'wsd')
+    return { kind, peak, warmupSteps, steps, floor, decaySteps: settings.decaySteps ?? Math.ceil(steps / 5) };
+  return { kind, peak, warmupSteps, steps, floor };
+}
+
+/** What a run began with. Throws InvalidFileError when there is no run in the folder. */
+export async function readRunSettings(folder: string): Promise<RunSettings> {
+  const path = join(folder, runFile);
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as RunSettings;
+  } catch (cause) {
+    throw new InvalidFileError({
+      what: `There is no run to resume in ${folder}.`,
+      got: cause instanceof Error ? cause.message : String(cause),
+      expected: `a folder with ${runFile}, written by an earlier inattention train`,
+      fix: 'name the folder given to --out then, or begin a run without --resume',
+      cause,
+    });
+  }
+}

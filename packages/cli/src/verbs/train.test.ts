@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runProgram } from '../program.ts';
+
+let folder = '';
+let text = '';
+const small = ['--layers', '2', '--hidden-size', '16', '--heads', '2', '--vocab-size', '300', '--context-length', '32'];
+const short = ['--batch', '2', '--evaluate-every', '10', '--evaluate-batches', '2', '--checkpoint-every', '5'];
+const cpu = ['--backend', 'cpu', '--json'];
+
+/** Runs `inattention train`; it is cancelled when it says what `until` matches. */
+async function train(args: readonly string[], until?: RegExp) {
+  let out = '';
+  let error = '';
+  const controller = new AbortController();
+  const status = await runProgram(
+    ['train', ...args],
+    {
+      out: (part) => {
+        out += part;
+      },
+      error: (part) => {
+        error += part;
+        if (until?.test(error)) controller.abort();
+      },
+      interactive: until !== undefined,
+      signal: controller.signal,
+    },
+    '1.2.3',
+  );
+  return { status, out, error };
+}
+
+const lossesOf = async (out: string) =>
+  (await readFile(join(out, 'metrics.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { loss: number }).loss);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'inattention-train-'));
+  text = join(folder, 'text.txt');
+  const words = ['whale', 'ship', 'sea', 'captain', 'harpoon', 'white', 'the', 'of', 'and', 'sails'];
+  const lines = Array.from({ length: 400 }, (_, line) =>
+    Array.from({ length: 8 }, (_, word) => words[(line * line + word * 3) % 10]).join(' '),
+  );
+  await writeFile(text, lines.join('\n'));
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('train', () => {
+  test('makes a model that other verbs run, and goes on exactly after it was cancelled', async () => {
+    const whole = join(folder, 'whole');
+    const flags = ['--data', text, ...small, ...short, '--steps', '24', ...cpu];
+    const done = await train([...flags, '--out', whole]);
+    expect(done).toMatchObject({ status: 0 });
+    const result = JSON.parse(done.out) as { steps: number; loss: number; validationLoss: number; backend: string };
+    expect(result).toMatchObject({ steps: 24, backend: 'cpu', out: whole });
+    const expected = await lossesOf(whole);
+    expect(expected).toHaveLength(24);
+    expect(result.loss).toBe(expected[23]);
+    expect(result.loss).toBeLessThan((expected[0] as number) - 0.5);
+    expect(result.validationLoss).toBeGreaterThan(0);
+    expect((await readdir(whole)).sort()).toEqual([
+      'checkpoints',
+      'config.json',
+      'data.tokens',
+      'metrics.jsonl',
+      'model.safetensors',
+      'run.json',
+      'tokenizer.json',
+    ]);
+    expect(await readdir(join(whole, 'checkpoints'))).toContain('step-00000024');
+
+    const stopped = join(folder, 'stopped');
+    const cancelled = await train([...flags, '--out', stopped], /step 13 of 24/);
+    expect(cancelled.status).toBe(130);
+    expect(existsSync(join(stopped, 'config.json'))).toBe(false);
+    expect(await lossesOf(stopped)).toEqual(expected.slice(0, 13));
+    expect((await train(['--out', stopped, '--resume', '--json'])).status).toBe(0);
+    expect(await lossesOf(stopped)).toEqual(expected);
+
+    let out = '';
+    const terminal = { error: () => undefined, interactive: false, signal: new AbortController().signal };
+    const generate = ['generate', '--model', stopped, '--prompt', 'the whale', '--max-tokens', '4', '--backend', 'cpu'];
+    const write = (part: string) => {
+      out += part;
+    };
+    const status = await runProgram(generate, { ...terminal, out: write }, '1.2.3');
+    expect(status).toBe(0);
+    expect(out.length).toBeGreaterThan(1);
+  });
+
+  test('starts from a model, at a longer context and at chosen positions', async () => {
+    const from = join(folder, 'base');
+    expect((await train(['--data', text, ...small, ...short, '--steps', '2', ...cpu, '--out', from])).status).toBe(0);
+    const out = join(folder, 'longer');
+    const flags = ['--context-length', '96', '--positions', '8', '--steps', '3', '--batch', '1', ...cpu];
+    const done = await train(['--from', from, '--data', text, '--out', out, ...flags]);
+    expect(done.error).toContain('step 3 of 3');
+    expect(JSON.parse(done.out)).toMatchObject({ steps: 3, tokens: 288 });
+    const tokenizer = (path: string) => readFile(join(path, 'tokenizer.json'), 'utf8');
+    expect(await tokenizer(out)).toBe(await tokenizer(from));
+  });
+
+  test('tells people what it did', async () => {
+    const out = join(folder, 'told');
+    const flags = [
+      '--data',
+      text,
+      ...small,
+      '--tokenizer',
+      'bytes',
+      '--steps',
+      '2',
+      '--validation',
+      '0',
+      '--backend',
+      'cpu',
+    ];
+    const done = await train([...flags, '--out', out]);
+    expect(done.out).toMatch(/told: \d+ parameters, 2 steps, loss \d\.\d{4}\n/);
+    expect(done.error).toMatch(/step 2 of 2: loss \d\.\d{4}, smoothed \d\.\d{4}, rate \S+, \d+ tokens\/s, 0 s left\n/);
+  });
+});
+
+describe('train refuses, and leaves nothing', () => {
+  test.each([
+    ['no data', [], 2],
+    ['no such flag', ['--data', 'x', '--speed', '9'], 2],
+    ['a share of 1', ['--data', 'x', '--validation', '1'], 2],
+    ['a rate below 0', ['--data', 'x', '--learning-rate', '-1'], 2],
+    ['sizes of a model that it is to load', ['--data', 'x', '--from', 'somewhere', '--layers', '3'], 2],
+    ['a run that is not there', ['--resume'], 1],
+    ['a file that is not there', ['--data', 'nowhere.txt'], 1],
+    ['a model that is not there', ['--data', 'TEXT', '--from', 'nowhere'], 1],
+    ['an empty file', ['--data', 'EMPTY'], 1],
+    ['texts shorter than its texts are to be', ['--data', 'TINY', '--tokenizer', 'bytes'], 1],
+    ['sizes that do not fit', ['--data', 'TEXT', '--tokenizer', 'bytes', '--hidden-size', '30', '--heads', '4'], 1],
+    ['a warm-up longer than the run', ['--data', 'TEXT', '--steps', '5', '--warmup', '9'], 1],
+  ])('%s', async (_, flags, status) => {
+    const empty = join(folder, 'empty.txt');
+    const tiny = join(folder, 'tiny.txt');
+    await writeFile(empty, '');
+    await writeFile(tiny, 'x');
+    const files: Record<string, string> = { TEXT: text, EMPTY: empty, TINY: tiny };
+    const out = join(folder, 'refused');
+    const done = await train(['--out', out, ...flags.map((flag) => files[flag] ?? flag)]);
+    expect(done).toMatchObject({ status, out: '' });
+    expect(done.error).not.toContain('unexpected');
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('a folder with a run, and other flags for it', async () => {
+    const out = join(folder, 'taken');
+    await mkdir(out);
+    await writeFile(join(out, 'run.json'), '{}');
+    expect((await train(['--data', text, '--out', out])).error).toContain('holds a run already');
+    const other = await train(['--out', out, '--resume', '--learning-rate', '1']);
+    expect(other).toMatchObject({ status: 2 });
+    expect(other.error).toContain('--learning-rate');
+    expect(await readdir(out)).toEqual(['run.json']);
+  });
+});

@@ -1,0 +1,164 @@
+/** `inattention train`: trains a model on texts, new or from a folder, and goes on with runs that were interrupted. */
+
+import { backendNames } from '@inattention/bench';
+import { Command, Option } from 'commander';
+import type { Terminal } from '../terminal.ts';
+import { runTraining } from '../training/run.ts';
+import { type RunSettings, readRunSettings } from '../training/run-settings.ts';
+import { count, notNegative, share } from '../values.ts';
+
+/** Flags: those that decide the run, and those of this call. */
+interface TrainFlags extends Omit<RunSettings, 'data'> {
+  readonly data?: readonly string[];
+  readonly out: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+/** Flags that are the call's own, or may change when a run is resumed. */
+const changeable = new Set([
+  'out',
+  'resume',
+  'json',
+  'steps',
+  'evaluateEvery',
+  'evaluateBatches',
+  'checkpointEvery',
+  'keep',
+]);
+/** Flags of a new model, which one that is loaded does not take. */
+const modelFlags = new Set(
+  ['layers', 'hiddenSize', 'heads', 'kvHeads', 'intermediateSize', 'window', 'attention', 'positionEmbedding'].concat(
+    'tokenizer',
+    'vocabSize',
+  ),
+);
+
+export function trainCommand(terminal: Terminal): Command {
+  const command = new Command('train')
+    .description('Train a model on texts')
+    .option('--data <files...>', 'text, JSONL with a field "text", or one .tokens file')
+    .requiredOption('--out <folder>', "the run's folder; in the end the model's")
+    .option('--resume', 'go on with the run in --out; its other flags are known');
+  const groups = [runOptions, scheduleOptions, modelOptions, keepingOptions];
+  for (const option of groups.flatMap((options) => options())) command.addOption(option);
+  return command
+    .addHelpText(
+      'after',
+      `
+The folder gets checkpoints/, metrics.jsonl, run.json and, at the end, config.json and model.safetensors. Ctrl-C keeps what was done.
+
+Examples:
+  inattention train --data books/*.txt --out runs/small --steps 2000
+  inattention train --out runs/small --resume
+  inattention train --from runs/small --data long.jsonl --context-length 2048 --positions 128 --batch 1 --out runs/long`,
+    )
+    .action((flags: TrainFlags, self: Command) => run(flags, self, terminal));
+}
+
+function runOptions(): Option[] {
+  return [
+    new Option('--from <folder>', 'start from this model instead of a new one'),
+    new Option('--separator <line>', 'a line that stands between documents of a text file'),
+    new Option('--context-length <n>', 'positions of a text').argParser(count(1)).default(256),
+    new Option('--positions <k>', 'losses of so many positions of each text, drawn anew each time').argParser(count(1)),
+    new Option('--documents <how>', 'whether documents that share a text see each other')
+      .choices(['separate', 'joined'])
+      .default('separate'),
+    new Option('--validation <share>', 'share of the data set apart').argParser(share).default(0.05),
+    new Option('--steps <n>', 'steps of the whole run').argParser(count(1)).default(1000),
+    new Option('--batch <n>', 'texts of a batch').argParser(count(1)).default(8),
+    new Option('--accumulate <n>', 'batches of a step').argParser(count(1)).default(1),
+    new Option('--seed <n>', 'seed of new weights and of the order of the data').argParser(count(0)).default(0),
+    new Option('--backend <name>', 'where to compute; auto: a GPU where there is one')
+      .choices(['auto', ...backendNames])
+      .default('auto'),
+  ];
+}
+
+function scheduleOptions(): Option[] {
+  return [
+    new Option('--learning-rate <rate>', 'the highest').argParser(notNegative).default(3e-3),
+    new Option('--min-learning-rate <rate>', 'the last').argParser(notNegative).default(0),
+    new Option('--schedule <kind>', 'how the rate goes')
+      .choices(['cosine', 'linear', 'wsd', 'constant'])
+      .default('cosine'),
+    new Option('--warmup <n>', 'steps until the highest rate').argParser(count(0)).default(100),
+    new Option('--decay-steps <n>', 'wsd: steps of the fall; default: a fifth').argParser(count(0)),
+    new Option('--weight-decay <rate>', 'decay of matrices').argParser(notNegative).default(0.1),
+    new Option('--clip <norm>', 'largest norm of gradients; 0: any').argParser(notNegative).default(1),
+  ];
+}
+
+function modelOptions(): Option[] {
+  return [
+    new Option('--layers <n>', 'new model: layers').argParser(count(1)).default(4),
+    new Option('--hidden-size <n>', 'new model: hidden size').argParser(count(1)).default(128),
+    new Option('--heads <n>', 'new model: query heads').argParser(count(1)).default(4),
+    new Option('--kv-heads <n>', 'new model: key/value heads; default: as many').argParser(count(1)),
+    new Option('--intermediate-size <n>', 'new model: width of the MLP; default: 8/3 of the hidden size').argParser(
+      count(1),
+    ),
+    new Option('--window <w>', 'new model: initial-state window').argParser(count(1)).default(3),
+    new Option('--attention <type>', 'new model: the kind of attention')
+      .choices(['inattention', 'self'])
+      .default('inattention'),
+    new Option('--position-embedding <type>', 'new model: how positions enter')
+      .choices(['rope', 'alibi', 'learned', 'none'])
+      .default('rope'),
+    new Option('--tokenizer <file>', 'new model: a tokenizer.json, or bytes; default: one is trained on the data'),
+    new Option('--vocab-size <n>', 'new model: ids of the tokenizer that is trained')
+      .argParser(count(257))
+      .default(2048),
+  ];
+}
+
+function keepingOptions(): Option[] {
+  return [
+    new Option('--evaluate-every <n>', 'steps between validations').argParser(count(1)).default(100),
+    new Option('--evaluate-batches <n>', 'batches of a validation').argParser(count(1)).default(16),
+    new Option('--checkpoint-every <n>', 'steps between checkpoints').argParser(count(1)).default(100),
+    new Option('--keep <n>', 'checkpoints that stay, besides the best').argParser(count(1)).default(2),
+    new Option('--json', 'print one JSON object on standard output'),
+  ];
+}
+
+async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promise<void> {
+  const { out, resume = false, json = false, data, ...rest } = flags;
+  const given = Object.keys(flags).filter((name) => self.getOptionValueSource(name) === 'cli');
+  let settings: RunSettings;
+  if (resume) {
+    refuse(self, given, (name) => !changeable.has(name), 'are those of the run, and are not given again with --resume');
+    const before = await readRunSettings(out);
+    const changed = Object.entries(rest).filter(([name]) => changeable.has(name) && given.includes(name));
+    settings = { ...before, ...Object.fromEntries(changed) };
+  } else {
+    if (data === undefined) self.error('error: give --data, or --resume to go on with a run', { exitCode: 2 });
+    if (rest.from !== undefined) {
+      refuse(self, given, (name) => modelFlags.has(name), 'are for new models, and --from has one');
+    }
+    settings = { data, ...rest, warmup: warmupOf(rest, given) };
+  }
+  const result = await runTraining(out, settings, resume, terminal);
+  if (json) {
+    terminal.out(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  const { steps, loss, validationLoss, parameters } = result;
+  const validation = validationLoss === null ? '' : `, validation ${validationLoss.toFixed(4)}`;
+  terminal.out(
+    `${out}: ${parameters} parameters, ${steps} steps, loss ${loss === null ? 'not measured' : loss.toFixed(4)}${validation}\n`,
+  );
+}
+
+/** A short run warms up for at most a tenth of its steps, unless it is told. */
+function warmupOf({ warmup, steps }: Omit<RunSettings, 'data'>, given: readonly string[]): number {
+  return given.includes('warmup') ? warmup : Math.min(warmup, Math.floor(steps / 10));
+}
+
+function refuse(self: Command, given: readonly string[], wrong: (name: string) => boolean, why: string): void {
+  const names = given
+    .filter(wrong)
+    .map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  if (names.length > 0) self.error(`error: ${names.join(', ')} ${why}`, { exitCode: 2 });
+}
