@@ -11,7 +11,7 @@ import type { AttentionType, PositionEmbeddingType } from '@inattention/core/mat
 import type { DocumentMask, Schedule } from '@inattention/train';
 
 /** Sizes of a new model. */
-export interface ModelFlags {
+interface ModelFlags {
   readonly layers: number;
   readonly hiddenSize: number;
   readonly heads: number;

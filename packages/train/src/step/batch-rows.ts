@@ -26,7 +26,7 @@ export interface AttentionText {
 }
 
 /** Rows whose hidden states are computed: all, or those whose losses count. */
-export interface QueryRows {
+interface QueryRows {
   /** Position of each row in its text. */
   readonly positions: IndexTensor;
   readonly texts: readonly AttentionText[];
