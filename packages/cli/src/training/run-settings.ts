@@ -23,7 +23,7 @@ interface ModelFlags {
 }
 
 export interface RunSettings extends ModelFlags {
-  /** Paths as they were given. */
+  /** Absolute paths. */
   readonly data: readonly string[];
   readonly separator?: string;
   readonly from?: string;
@@ -64,16 +64,33 @@ export function scheduleOf(settings: RunSettings): Schedule {
 
 /** What a run began with. Throws InvalidFileError when there is no run in the folder. */
 export async function readRunSettings(folder: string): Promise<RunSettings> {
-  const path = join(folder, runFile);
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as RunSettings;
+    const settings: unknown = JSON.parse(await readFile(join(folder, runFile), 'utf8'));
+    if (isRunSettings(settings)) return settings;
   } catch (cause) {
-    throw new InvalidFileError({
-      what: `There is no run to resume in ${folder}.`,
-      got: cause instanceof Error ? cause.message : String(cause),
-      expected: `a folder with ${runFile}, written by an earlier inattention train`,
-      fix: 'name the folder given to --out then, or begin a run without --resume',
-      cause,
-    });
+    throw noRun(folder, cause instanceof Error ? cause.message : String(cause), cause);
   }
+  throw noRun(folder, `${runFile} without the flags of a run`);
+}
+
+/** Enough to tell a run's file from another. */
+function isRunSettings(value: unknown): value is RunSettings {
+  if (typeof value !== 'object' || value === null) return false;
+  const { data, ...flags } = value as Partial<RunSettings>;
+  const { schedule, contextLength, steps, batch, learningRate } = flags;
+  return (
+    Array.isArray(data) &&
+    typeof schedule === 'string' &&
+    [contextLength, steps, batch, learningRate].every((number) => typeof number === 'number')
+  );
+}
+
+function noRun(folder: string, got: string, cause?: unknown): InvalidFileError {
+  return new InvalidFileError({
+    what: `There is no run to resume in ${folder}.`,
+    got,
+    expected: `a folder with ${runFile}, written by an earlier inattention train`,
+    fix: 'name the folder given to --out then, or begin a run without --resume',
+    cause,
+  });
 }

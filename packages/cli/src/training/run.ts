@@ -9,6 +9,7 @@ import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backendCandidates, onlyBackend } from '@inattention/bench';
 import { InvalidArgumentError, selectBackend } from '@inattention/core';
+import type { ModelConfig } from '@inattention/core/math';
 import { openModelFiles } from '@inattention/formats';
 import { openDirectory } from '@inattention/formats/node';
 import { type CheckpointStore, checkSchedule, type SavedTraining, type TrainingEvent, train } from '@inattention/train';
@@ -54,6 +55,7 @@ export async function runTraining(
   if (!resume) checkFree(out, checkpoint !== null || existsSync(join(out, runFile)));
   const sources = await openSources(settings);
   const base = settings.from === undefined ? null : await openModelFiles(await openDirectory(settings.from));
+  if (base !== null) checkLength(base.config, settings);
   const prepared = await prepare(out, settings, terminal, async () => {
     const tokenizer = await openRunTokenizer(out, settings, base, sources, terminal);
     const config = base?.config ?? newConfig(settings, tokenizer.tokenizer);
@@ -111,7 +113,8 @@ async function steps(
   const folders = createCheckpointStore(join(out, checkpointFolder), { keep, files });
   /** The model as it was kept last is the model of the run's folder. */
   const store: CheckpointStore = {
-    async save(state) {
+    async save(kept) {
+      const state = { ...kept, config: trainedFor(kept.config, settings) };
       const name = await folders.save(state);
       if (state.progress.step === settings.steps) await writeModelFolder(out, state, { files });
       return name;
@@ -144,6 +147,24 @@ async function steps(
   } finally {
     report.stop();
   }
+}
+
+/** A table of positions is as long as it is. */
+function checkLength(
+  { positionEmbeddingType, maxPositionEmbeddings }: ModelConfig,
+  { contextLength }: RunSettings,
+): void {
+  if (positionEmbeddingType !== 'learned' || contextLength <= maxPositionEmbeddings) return;
+  throw new InvalidArgumentError({
+    what: 'The model has no positions for texts of this length.',
+    got: `--context-length ${contextLength}`,
+    expected: `at most ${maxPositionEmbeddings}, the length of its learned positions`,
+  });
+}
+
+/** The configuration says how long the texts were that a model was trained on. */
+function trainedFor(config: ModelConfig, { contextLength }: RunSettings): ModelConfig {
+  return { ...config, maxPositionEmbeddings: Math.max(config.maxPositionEmbeddings, contextLength) };
 }
 
 function checkFree(out: string, taken: boolean): void {

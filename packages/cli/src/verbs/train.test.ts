@@ -105,6 +105,8 @@ describe('train', () => {
     expect(JSON.parse(done.out)).toMatchObject({ steps: 3, tokens: 288 });
     const tokenizer = (path: string) => readFile(join(path, 'tokenizer.json'), 'utf8');
     expect(await tokenizer(out)).toBe(await tokenizer(from));
+    const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8')) as { max_position_embeddings: number };
+    expect(config.max_position_embeddings).toBe(96);
   });
 
   test('tells people what it did', async () => {
@@ -164,5 +166,17 @@ describe('train refuses, and leaves nothing', () => {
     expect(other).toMatchObject({ status: 2 });
     expect(other.error).toContain('--learning-rate');
     expect(await readdir(out)).toEqual(['run.json']);
+    expect((await train(['--out', out, '--resume'])).error).toContain('no run to resume');
+  });
+
+  test('texts longer than the positions that a model has learned', async () => {
+    const from = join(folder, 'learned');
+    const learned = ['--position-embedding', 'learned', '--tokenizer', 'bytes', '--steps', '1', ...small, ...cpu];
+    expect((await train(['--data', text, '--out', from, ...learned])).status).toBe(0);
+    const out = join(folder, 'too-long');
+    const done = await train(['--data', text, '--from', from, '--context-length', '33', '--out', out]);
+    expect(done).toMatchObject({ status: 1 });
+    expect(done.error).toContain('at most 32');
+    expect(existsSync(out)).toBe(false);
   });
 });

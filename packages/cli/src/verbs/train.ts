@@ -1,5 +1,6 @@
 /** `inattention train`: trains a model on texts, new or from a folder, and goes on with runs that were interrupted. */
 
+import { resolve } from 'node:path';
 import { backendNames } from '@inattention/bench';
 import { Command, Option } from 'commander';
 import type { Terminal } from '../terminal.ts';
@@ -137,7 +138,7 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
     if (rest.from !== undefined) {
       refuse(self, given, (name) => modelFlags.has(name), 'are for new models, and --from has one');
     }
-    settings = { data, ...rest, warmup: warmupOf(rest, given) };
+    settings = { ...absolute(rest), data: data.map((path) => resolve(path)), warmup: warmupOf(rest, given) };
   }
   const result = await runTraining(out, settings, resume, terminal);
   if (json) {
@@ -149,6 +150,16 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
   terminal.out(
     `${out}: ${parameters} parameters, ${steps} steps, loss ${loss === null ? 'not measured' : loss.toFixed(4)}${validation}\n`,
   );
+}
+
+/** Paths that do not depend on where the run is resumed. */
+function absolute(flags: Omit<RunSettings, 'data'>): Omit<RunSettings, 'data'> {
+  const { from, tokenizer } = flags;
+  return {
+    ...flags,
+    ...(from !== undefined && { from: resolve(from) }),
+    ...(tokenizer !== undefined && tokenizer !== 'bytes' && { tokenizer: resolve(tokenizer) }),
+  };
 }
 
 /** A short run warms up for at most a tenth of its steps, unless it is told. */
