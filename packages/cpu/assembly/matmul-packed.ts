@@ -3,7 +3,7 @@
  * whatever its storage; A is read where it is, or packed when it is transposed. A 2 × 16 register block runs down K.
  */
 
-import { oneRow, panelColumns, transposeFour, transposeRow, twoRows } from './register-block';
+import { oneRow, panelColumns, transposeFour, transposeRow, transposeSquare, twoRows } from './register-block';
 import { expandRow, rowScales, storageShift } from './storage';
 import { setRow } from './vector';
 
@@ -106,17 +106,41 @@ function copyEdge(edge: usize, out: usize, rowOut: usize, height: i32, width: i3
   }
 }
 
-/** Rows [row, row + height) of op(A) over [k, k + depth), row-major, from A stored [inner, rows]. */
+/** Rows [row, row + height) of op(A) over [k, k + depth), row-major, from A stored [inner, rows]: four by four. */
 function packTransposedA(a: usize, packed: usize, row: i32, height: i32, k: i32, depth: i32, rows: i32): void {
   const rowBytes = (<usize>rows) << 2;
   const packedBytes = (<usize>depth) << 2;
-  for (let d = 0; d < depth; d += 1) {
+  const whole = height & ~3;
+  let d = 0;
+  for (; d + 4 <= depth; d += 4) {
     const source = a + <usize>(k + d) * rowBytes + ((<usize>row) << 2);
-    let target = packed + ((<usize>d) << 2);
-    for (let r = 0; r < height; r += 1) {
-      store<f32>(target, load<f32>(source + ((<usize>r) << 2)));
-      target += packedBytes;
+    const target = packed + ((<usize>d) << 2);
+    for (let r = 0; r < whole; r += 4) {
+      const from = source + ((<usize>r) << 2);
+      const into = target + <usize>r * packedBytes;
+      transposeSquare(from, from + rowBytes, from + 2 * rowBytes, from + 3 * rowBytes, into, packedBytes);
     }
+    for (let i = d; i < d + 4; i += 1) packElements(a, packed, row, whole, height, k, i, rowBytes, packedBytes);
+  }
+  for (; d < depth; d += 1) packElements(a, packed, row, 0, height, k, d, rowBytes, packedBytes);
+}
+
+/** Elements [first, height) of one column of the packed rows. */
+@inline
+function packElements(
+  a: usize,
+  packed: usize,
+  row: i32,
+  first: i32,
+  height: i32,
+  k: i32,
+  d: i32,
+  rowBytes: usize,
+  packedBytes: usize,
+): void {
+  const source = a + <usize>(k + d) * rowBytes + ((<usize>row) << 2);
+  for (let r = first; r < height; r += 1) {
+    store<f32>(packed + <usize>r * packedBytes + ((<usize>d) << 2), load<f32>(source + ((<usize>r) << 2)));
   }
 }
 

@@ -37,7 +37,8 @@ export function matmul(
     return;
   }
   // Few rows are cut by columns only: each is one pass over B.
-  const byRows = rows > 2 * columns && rows > fewRows;
+  // A transposed A is packed by whoever needs rows of it: tasks of rows pack each once.
+  const byRows = (rows > 2 * columns || (transposeA && 4 * rows >= columns)) && rows > fewRows;
   const extent = byRows ? rows : columns;
   const most = threadCount() == 1 ? 1 : threadCount() * 4;
   const affordable = <i32>min<f64>(<f64>most, (<f64>rows * <f64>columns * <f64>inner) / taskWork);

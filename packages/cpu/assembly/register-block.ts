@@ -116,25 +116,30 @@ function put16(target: usize, c0: v128, c1: v128, c2: v128, c3: v128, scale: f32
   v128.store(target, r3, 48);
 }
 
+/** Four floats of each of four rows, transposed into rows `stride` bytes apart. */
+@inline
+export function transposeSquare(row0: usize, row1: usize, row2: usize, row3: usize, target: usize, stride: usize): void {
+  const r0 = v128.load(row0);
+  const r1 = v128.load(row1);
+  const r2 = v128.load(row2);
+  const r3 = v128.load(row3);
+  const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(target, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+  v128.store(target + stride, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+  v128.store(target + 2 * stride, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+  v128.store(target + 3 * stride, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+}
+
 /** Four rows of floats as four columns of a panel. */
 @inline
 export function transposeFour(row0: usize, row1: usize, row2: usize, row3: usize, panel: usize, depth: i32): void {
   const bytes = (<usize>depth) << 2;
   let at: usize = 0;
   for (; at + 16 <= bytes; at += 16) {
-    const r0 = v128.load(row0 + at);
-    const r1 = v128.load(row1 + at);
-    const r2 = v128.load(row2 + at);
-    const r3 = v128.load(row3 + at);
-    const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-    const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-    const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-    const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-    const target = panel + (at << 4);
-    v128.store(target, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
-    v128.store(target, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), 64);
-    v128.store(target, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), 128);
-    v128.store(target, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), 192);
+    transposeSquare(row0 + at, row1 + at, row2 + at, row3 + at, panel + (at << 4), 64);
   }
   for (; at < bytes; at += 4) {
     const target = panel + (at << 4);

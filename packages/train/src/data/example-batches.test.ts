@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@inattention/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { inFile, inMemory } from '../testing/numbered-documents.ts';
+import { inFile, inMemory } from '../../test/numbered-documents.ts';
 import type { Batch, Cursor, TrainingText } from './batch-source.ts';
 import { type ExampleBatchesOptions, exampleBatches } from './example-batches.ts';
 import { type Examples, packedExamples } from './examples.ts';

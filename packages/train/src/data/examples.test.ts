@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@inattention/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { inFile, inMemory, numbered } from '../testing/numbered-documents.ts';
+import { inFile, inMemory, numbered } from '../../test/numbered-documents.ts';
 import type { TrainingText } from './batch-source.ts';
 import { documentExamples, type Examples, packedExamples } from './examples.ts';
 

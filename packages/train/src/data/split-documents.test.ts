@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@inattention/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { inFile, inMemory, numbered, vocabSize } from '../testing/numbered-documents.ts';
+import { inFile, inMemory, numbered, vocabSize } from '../../test/numbered-documents.ts';
 import { subsetOfDocuments } from './document-subset.ts';
 import { splitDocuments } from './split-documents.ts';
 import { type TokenData, tokensInMemory } from './token-data.ts';

@@ -2,7 +2,7 @@ import { InvalidArgumentError, InvalidFileError } from '@inattention/core';
 import { type ByteSource, bytesSource } from '@inattention/formats';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { encodeTokens } from '../testing/encode-tokens.ts';
+import { encodeTokens } from '../../test/encode-tokens.ts';
 import { type TokenData, tokensInMemory } from './token-data.ts';
 import { checkTokenFile, openTokenFile } from './token-file.ts';
 import { headerBytes } from './token-file-header.ts';

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@inattention/core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { inFile, numbered, vocabSize } from '../testing/numbered-documents.ts';
+import { inFile, numbered, vocabSize } from '../../test/numbered-documents.ts';
 import { tokensInMemory } from './token-data.ts';
 import { tokenRange } from './token-range.ts';
 

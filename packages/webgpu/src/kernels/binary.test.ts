@@ -1,8 +1,8 @@
 import type { Broadcast } from '@inattention/core';
 import { expect, test, vi } from 'vitest';
+import { numbers, relativeError } from '../../test/compare-numbers.ts';
+import { trialsOf } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers, relativeError } from '../testing/compare-numbers.ts';
-import { trialsOf } from '../testing/kernel-trial.ts';
 import { type BinaryKind, binary } from './binary.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

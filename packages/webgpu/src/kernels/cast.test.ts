@@ -1,9 +1,9 @@
 import { decodeFloat16, encodeFloat16 } from '@inattention/core';
 import { expect, test, vi } from 'vitest';
+import { numbers } from '../../test/compare-numbers.ts';
+import { trialsOf } from '../../test/kernel-trial.ts';
+import { placeHalfBits, readWords } from '../../test/stored-arrays.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers } from '../testing/compare-numbers.ts';
-import { trialsOf } from '../testing/kernel-trial.ts';
-import { placeHalfBits, readWords } from '../testing/stored-arrays.ts';
 import { cast } from './cast.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

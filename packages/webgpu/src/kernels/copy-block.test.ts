@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { trialsOf } from '../../test/kernel-trial.ts';
+import { readWords } from '../../test/stored-arrays.ts';
 import { openDevice } from '../device/open-device.ts';
-import { trialsOf } from '../testing/kernel-trial.ts';
-import { readWords } from '../testing/stored-arrays.ts';
 import { copyBlock } from './copy-block.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { KernelTrial, trialsOf } from '../../test/kernel-trial.ts';
+import { readWords } from '../../test/stored-arrays.ts';
 import { openDevice } from '../device/open-device.ts';
-import { KernelTrial, trialsOf } from '../testing/kernel-trial.ts';
-import { readWords } from '../testing/stored-arrays.ts';
 import { fill } from './fill.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

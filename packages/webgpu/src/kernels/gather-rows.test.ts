@@ -9,10 +9,10 @@ import {
   type TensorView,
 } from '@inattention/core';
 import { expect, test, vi } from 'vitest';
+import { numbers } from '../../test/compare-numbers.ts';
+import { type KernelTrial, trialsOf } from '../../test/kernel-trial.ts';
+import { placeBlocks, placeHalfBits } from '../../test/stored-arrays.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers } from '../testing/compare-numbers.ts';
-import { type KernelTrial, trialsOf } from '../testing/kernel-trial.ts';
-import { placeBlocks, placeHalfBits } from '../testing/stored-arrays.ts';
 import { gatherRows } from './gather-rows.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

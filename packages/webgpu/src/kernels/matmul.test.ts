@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
+import { relativeError } from '../../test/compare-numbers.ts';
+import { trialsOf } from '../../test/kernel-trial.ts';
+import { type MatmulCase, placeProduct } from '../../test/matmul-case.ts';
 import { openDevice } from '../device/open-device.ts';
-import { relativeError } from '../testing/compare-numbers.ts';
-import { trialsOf } from '../testing/kernel-trial.ts';
-import { type MatmulCase, placeProduct } from '../testing/matmul-case.ts';
 import { matmul } from './matmul.ts';
 
 vi.setConfig({ testTimeout: 240_000 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { KernelTrial } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
-import { KernelTrial } from '../testing/kernel-trial.ts';
 import { blockOf, rowRuns } from './pieces.ts';
 
 const { device } = await openDevice({ limits: 'default' });

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { numbers, relativeError } from '../../test/compare-numbers.ts';
+import { KernelTrial, trialsOf } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers, relativeError } from '../testing/compare-numbers.ts';
-import { KernelTrial, trialsOf } from '../testing/kernel-trial.ts';
 import { type ReduceKind, reduce } from './reduce.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { numbers, relativeError } from '../../test/compare-numbers.ts';
+import { type KernelTrial, trialsOf } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers, relativeError } from '../testing/compare-numbers.ts';
-import { type KernelTrial, trialsOf } from '../testing/kernel-trial.ts';
 import { rope } from './rope.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

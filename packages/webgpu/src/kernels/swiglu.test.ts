@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { numbers, relativeError } from '../../test/compare-numbers.ts';
+import { trialsOf } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers, relativeError } from '../testing/compare-numbers.ts';
-import { trialsOf } from '../testing/kernel-trial.ts';
 import { swiglu } from './swiglu.ts';
 import { swigluBackward } from './swiglu-backward.ts';
 

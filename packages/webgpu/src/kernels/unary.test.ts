@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { numbers } from '../../test/compare-numbers.ts';
+import { trialsOf } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
-import { numbers } from '../testing/compare-numbers.ts';
-import { trialsOf } from '../testing/kernel-trial.ts';
 import { type UnaryKind, unary } from './unary.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,10 +1,10 @@
 /** attend and attendWeights on every kind of view, wherever its pages lie, against float64, in all variants. */
 
 import { describe, expect, test, vi } from 'vitest';
+import { type AttentionCase, describeCase, placeCase, referenceAttention } from '../../../test/attention-case.ts';
+import { relativeError } from '../../../test/compare-numbers.ts';
+import { KernelTrial, trialsOf } from '../../../test/kernel-trial.ts';
 import { openDevice } from '../../device/open-device.ts';
-import { type AttentionCase, describeCase, placeCase, referenceAttention } from '../../testing/attention-case.ts';
-import { relativeError } from '../../testing/compare-numbers.ts';
-import { KernelTrial, trialsOf } from '../../testing/kernel-trial.ts';
 import { attend } from './attend.ts';
 import { attendWeights } from './weights.ts';
 

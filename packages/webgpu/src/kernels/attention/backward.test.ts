@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { numbers, relativeError } from '../../../test/compare-numbers.ts';
+import { trialsOf } from '../../../test/kernel-trial.ts';
 import { openDevice } from '../../device/open-device.ts';
-import { numbers, relativeError } from '../../testing/compare-numbers.ts';
-import { trialsOf } from '../../testing/kernel-trial.ts';
 import { attendBackward } from './backward.ts';
 
 vi.setConfig({ testTimeout: 240_000 });

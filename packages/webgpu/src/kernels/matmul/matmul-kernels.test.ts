@@ -1,10 +1,10 @@
 /** Every kernel of matmul on any device, whatever it would be chosen for: layouts, dtypes, edges, splits. */
 
 import { describe, expect, test, vi } from 'vitest';
+import { relativeError } from '../../../test/compare-numbers.ts';
+import { KernelTrial } from '../../../test/kernel-trial.ts';
+import { type MatmulCase, placeProduct } from '../../../test/matmul-case.ts';
 import { openDevice } from '../../device/open-device.ts';
-import { relativeError } from '../../testing/compare-numbers.ts';
-import { KernelTrial } from '../../testing/kernel-trial.ts';
-import { type MatmulCase, placeProduct } from '../../testing/matmul-case.ts';
 import { matmul } from '../matmul.ts';
 import { type Choice, flatTile, tiles } from './choose-kernel.ts';
 import type { Tile } from './tiled.ts';

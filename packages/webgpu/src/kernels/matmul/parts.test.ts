@@ -1,7 +1,7 @@
 import { bytesPerElement, type MatmulArguments, sizeOf, type TensorView } from '@inattention/core';
 import { expect, test } from 'vitest';
+import { KernelTrial } from '../../../test/kernel-trial.ts';
 import { openDevice } from '../../device/open-device.ts';
-import { KernelTrial } from '../../testing/kernel-trial.ts';
 import { bytesOf, type Part, partsOf } from './parts.ts';
 import { flopsOf, problemOf } from './problem.ts';
 

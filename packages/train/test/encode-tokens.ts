@@ -1,7 +1,7 @@
 /** Token files in memory, for tests: the bytes that `prepareTokens` writes for the same documents. */
 
 import { Fingerprint } from '@inattention/formats';
-import { bytesPerTokenOf, encodeHeader, endBytes, headerBytes, tokenBytes } from '../data/token-file-header.ts';
+import { bytesPerTokenOf, encodeHeader, endBytes, headerBytes, tokenBytes } from '../src/data/token-file-header.ts';
 
 export function encodeTokens(documents: readonly (readonly number[])[], vocabSize: number): Uint8Array<ArrayBuffer> {
   const ids = documents.flat();

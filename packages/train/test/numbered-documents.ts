@@ -1,8 +1,8 @@
 /** Token data for tests in which every token is its own id, so that none can be taken for another. */
 
 import { bytesSource } from '@inattention/formats';
-import { type TokenData, tokensInMemory } from '../data/token-data.ts';
-import { openTokenFile } from '../data/token-file.ts';
+import { type TokenData, tokensInMemory } from '../src/data/token-data.ts';
+import { openTokenFile } from '../src/data/token-file.ts';
 import { encodeTokens } from './encode-tokens.ts';
 
 export const vocabSize = 2 ** 20;

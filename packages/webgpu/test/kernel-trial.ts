@@ -5,11 +5,11 @@
  */
 
 import { Ledger, sizeOf, type TensorView } from '@inattention/core';
-import { CommandQueue } from '../execution/command-queue.ts';
-import { KernelRunner } from '../execution/kernel-runner.ts';
-import { Pipelines } from '../execution/pipelines.ts';
-import { mapModeRead, readbackUsage } from '../memory/buffer-usage.ts';
-import { DeviceMemory } from '../memory/device-memory.ts';
+import { CommandQueue } from '../src/execution/command-queue.ts';
+import { KernelRunner } from '../src/execution/kernel-runner.ts';
+import { Pipelines } from '../src/execution/pipelines.ts';
+import { mapModeRead, readbackUsage } from '../src/memory/buffer-usage.ts';
+import { DeviceMemory } from '../src/memory/device-memory.ts';
 
 const guard = 0x7fe1_7fe1;
 const trailingWords = 64;
