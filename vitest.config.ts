@@ -1,14 +1,22 @@
 import { readdirSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defaultServerConditions } from 'vite';
-import { defineConfig } from 'vitest/config';
+import { defaultExclude, defineConfig } from 'vitest/config';
 
 // One project per package. Packages find each other's source through the condition; INATTENTION_DIST=1 runs the
 // same tests against what was built, as a user of the published packages would load it.
-const conditions =
-  process.env.INATTENTION_DIST === '1'
-    ? [...defaultServerConditions]
-    : ['@inattention/source', ...defaultServerConditions];
+const built = process.env.INATTENTION_DIST === '1';
+const conditions = built ? [...defaultServerConditions] : ['@inattention/source', ...defaultServerConditions];
+
+// WebGPU on a software adapter takes minutes for what the CPU does in seconds. `pnpm test` leaves out the files named
+// `.long.test.ts`, runs part of the suite in Chromium, and part of it on what was built; `pnpm test:webgpu` runs all.
+const long = process.env.INATTENTION_LONG === '1';
+const exclude = [
+  ...defaultExclude,
+  ...(long ? [] : ['**/*.long.test.ts']),
+  ...(built ? ['src/suite/webgpu-{attention,fused,generation,long,models}.test.ts'] : []),
+];
+const inChromium = long ? 'webgpu-*' : 'webgpu-{generation,lost,primitives}';
 
 // Newer engines have relaxed SIMD without being asked.
 const relaxedSimd = Number.parseInt(process.versions.node, 10) < 22 ? ['--experimental-wasm-relaxed-simd'] : [];
@@ -21,7 +29,7 @@ const env =
     : { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json' };
 
 // The same files once more in Chromium, for what runs on WebGPU. Debian's Chromium brings a software adapter.
-const browser = {
+const inBrowser = (name: string) => ({
   enabled: true,
   headless: true,
   screenshotFailures: false,
@@ -31,8 +39,8 @@ const browser = {
       args: ['--enable-unsafe-webgpu'],
     },
   }),
-  instances: [{ browser: 'chromium' as const }],
-};
+  instances: [{ browser: 'chromium' as const, name }],
+});
 const goldenCases = readdirSync(new URL('./packages/conformance/cases', import.meta.url));
 const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
@@ -46,7 +54,7 @@ export default defineConfig({
       ...readdirSync(new URL('./packages', import.meta.url)).map((name) => ({
         extends: true as const,
         root: `packages/${name}`,
-        test: { name, include: ['src/**/*.test.ts'], env },
+        test: { name, include: ['src/**/*.test.ts'], exclude, env },
       })),
       {
         extends: true as const,
@@ -57,16 +65,20 @@ export default defineConfig({
         extends: true as const,
         root: 'packages/webgpu',
         server: { headers: isolated },
-        test: { name: 'webgpu, Chromium', include: ['src/**/*.test.ts'], browser },
+        test: {
+          name: 'webgpu, browsers',
+          include: [long ? 'src/**/*.test.ts' : 'src/{*,profile/*}.test.ts'],
+          browser: inBrowser('webgpu, Chromium'),
+        },
       },
       {
         extends: true as const,
         root: 'packages/conformance',
         server: { headers: isolated },
         test: {
-          name: 'conformance, Chromium',
-          include: ['src/suite/webgpu*.test.ts'],
-          browser,
+          name: 'conformance, browsers',
+          include: [`src/suite/${inChromium}.test.ts`],
+          browser: inBrowser('conformance, Chromium'),
           provide: { goldenCases },
         },
       },

@@ -30,9 +30,10 @@ async function bundle(source) {
     plugins: [program],
     build: { write: false, rolldownOptions: { input: entry, preserveEntrySignatures: 'strict' } },
   });
-  const output = [built].flat().flatMap((one) => one.output);
-  const first = output.filter((chunk) => chunk.isEntry);
-  const later = output.filter((chunk) => chunk.type === 'chunk' && !chunk.isEntry);
+  const output = [built].flat().flatMap((one) => ('output' in one ? one.output : []));
+  const chunks = output.flatMap((chunk) => (chunk.type === 'chunk' ? [chunk] : []));
+  const first = chunks.filter(({ isEntry }) => isEntry);
+  const later = chunks.filter(({ isEntry }) => !isEntry);
   const modules = first.flatMap((chunk) => Object.entries(chunk.modules));
   const kept = modules.filter(([, { renderedLength }]) => renderedLength > 0).map(([id]) => id);
   return { first: codeOf(first), later: codeOf(later), modules: kept };
