@@ -24,7 +24,7 @@ export interface DispatchCommand {
   readonly bytes: number;
 }
 
-export interface CopyCommand {
+interface CopyCommand {
   readonly kind: 'copy';
   readonly from: Allocation;
   readonly fromOffset: number;
@@ -33,7 +33,7 @@ export interface CopyCommand {
   readonly size: number;
 }
 
-export interface UploadCommand {
+interface UploadCommand {
   readonly kind: 'upload';
   readonly to: Allocation;
   readonly toOffset: number;

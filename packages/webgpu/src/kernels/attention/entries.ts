@@ -46,7 +46,7 @@ const gatherWords = defineKernel({
 });
 
 /** Entries [from, to) of pages of words into `out`, behind `before` words of −1. */
-export function gatherPaged(
+function gatherPaged(
   runner: KernelRunner,
   pages: readonly TensorView[],
   pageLength: number,

@@ -10,10 +10,10 @@ import { bindingAlignment } from '../../memory/slabs.ts';
 import { rowsOf, sliceOf } from '../pieces.ts';
 
 /** In a table of pieces: the piece lies in none of the dispatch's windows. */
-export const absentPiece = 0xffffffff;
+const absentPiece = 0xffffffff;
 
 /** A window is named in the upper bits of a table's word, an offset of 4-byte words in the lower. */
-export const windowShift = 30;
+const windowShift = 30;
 
 /** Rows that follow each other within one window. */
 interface Piece {

@@ -22,7 +22,7 @@ export interface ValueShape extends RowShape {
 
 /** Invocations of a workgroup: of those that work together, and of those that work alone (few, for several cores). */
 const togetherSize = 64;
-export const aloneSize = 8;
+const aloneSize = 8;
 
 const kernels = kernelFamily(
   (
