@@ -44,7 +44,7 @@ interface BenchOptions extends OutputFiles {
   readonly warmUp: WarmUpKind;
   readonly rounds?: number;
   readonly roundTime?: number;
-  readonly backend: BackendName | 'auto';
+  readonly backend?: BackendName | 'auto';
   readonly memory?: number;
   readonly from?: string;
   readonly json?: boolean;
@@ -65,7 +65,7 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--sessions <n>', 'n sessions at once, by batch size, instead of the sweep', parseCount)
     .option('--kernels', 'kernels beside other libraries’, instead of the sweep')
     .option('--from <file>', 'nothing: report again what the sweep’s --out wrote')
-    .optionsGroup('The model (sweep, --sessions):')
+    .optionsGroup('The model (sweep, --sessions; --kernels takes --backend alone):')
     .option('--shape <name>', `${shapes} (default: ${smallShape.name})`, parseShape)
     .option(
       '--variants <list>',
@@ -75,7 +75,11 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--context-dtype <dtype>', 'f32 or f16, of contexts and of the baseline’s KV cache', parseDtype, 'f32')
     .option('--weight-dtype <dtype>', 'f32, f16 or i8, of both models’ matrices', parseWeightDtype, 'f32')
     .option('--window <w>', 'tokens that an initial state is made of, in the InAttention model', parseCount, 3)
-    .option('--backend <name>', `${backendNames.join(', ')}, or auto: a GPU where there is one`, parseBackend, 'auto')
+    .option(
+      '--backend <name>',
+      `${backendNames.join(', ')}, or auto: a GPU where there is one (default: auto; --kernels: cpu)`,
+      parseBackend,
+    )
     .option('--memory <bytes>', 'bytes that the backend may hold, such as 3GB (default: what it can have)', parseMemory)
     .optionsGroup('How much is measured:')
     .option(
@@ -101,7 +105,7 @@ export function benchCommand(output: BenchOutput): Command {
       parseCount,
     )
     .option('--tokens <n>', '--sessions: ids in each session (default: 10000)', parseLength)
-    .option('--threads <list>', '--kernels: numbers of threads, such as 1,2 (default: 1)', parseThreads)
+    .option('--threads <list>', '--kernels on the CPU: numbers of threads, such as 1,2 (default: 1)', parseThreads)
     .optionsGroup('Output (tables on standard output, progress on standard error):')
     .option('--json', 'print the result as JSON instead of tables')
     .option('--out <file>', 'also write the result as JSON; the sweep writes it after every measurement')
@@ -115,18 +119,23 @@ vocabulary of the shape's size. Mode tables is measured with an empty table (col
 and one that has every id of the text (revisited). Figures are medians of interleaved rounds; "~" marks extrapolated ones,
 with their formula. What does not fit is a row with the bytes it would need. Ctrl-C ends the sweep and reports what was measured.
 
+--kernels --backend webgpu measures the products and attention beside the WebGPU backends of onnxruntime-web and TensorFlow.js.
+What a software adapter takes (a processor that plays GPU) is not what a GPU takes: such figures say so, and compare nothing.
+
 Examples:
   inattention bench
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
   inattention bench --shape gpt2-124m --context-dtype f16 --lengths 1Ki,64Ki --variants self,tables,kv
   inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md
   inattention bench --kernels --threads 1,2 --out kernels.json
+  inattention bench --kernels --backend webgpu --out webgpu.json
   inattention bench --sessions 1000 --tokens 10000 --out sessions.json`,
     )
     .action((options: BenchOptions, command: Command) => {
       const kind = chooseBench(command, options);
       if (kind === 'kernels') return benchKernels(options, output);
-      if (kind === 'sessions') return benchSessions({ ...options, sessions: options.sessions as number }, output);
+      if (kind === 'sessions')
+        return benchSessions({ backend: 'auto', ...options, sessions: options.sessions as number }, output);
       return runBench(options, output);
     });
 }
@@ -162,8 +171,9 @@ async function sweep(
   const lengths = options.lengths ?? defaults.lengths;
   output.error('Reading and tokenising text …\n');
   const { text, warmUpText } = await readSweepTexts(Math.max(...lengths), options.warmUp, shape.vocabSize);
-  const { backend, reason } = await selectBackend(candidatesFor(options), {
-    ...onlyBackend(options.backend),
+  const { backend: wanted = 'auto', memory } = options;
+  const { backend, reason } = await selectBackend(candidatesFor({ backend: wanted, memory }), {
+    ...onlyBackend(wanted),
     contextDType: options.contextDtype,
     weightDType: options.weightDtype,
   });
@@ -188,7 +198,7 @@ async function sweep(
       text,
       warmUpText,
       environment: environment(),
-      command: commandLine({ ...settings, shape, backend: backend.name, memory: options.memory }),
+      command: commandLine({ ...settings, shape, backend: backend.name, memory }),
       ...(signal && { signal }),
       onProgress: display.update,
       onPartial(result) {

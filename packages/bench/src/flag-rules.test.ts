@@ -52,6 +52,11 @@ describe('flags that do not apply', () => {
     ['--kernels --sessions 2', '--kernels and --sessions cannot go together: each chooses what is run.'],
     ['--from x.json --sessions 2', '--sessions and --from cannot go together: each chooses what is run.'],
     ['--kernels --rounds 10', '--rounds 10 is too few for --kernels: 11 or more make a median.'],
+    [
+      '--kernels --backend webgpu --threads 1',
+      '--threads does not apply to --backend webgpu. It goes with --backend cpu.',
+    ],
+    ['--kernels --threads 1 --backend auto', '--threads does not apply to --backend auto. It goes with --backend cpu.'],
     ['--sessions 2 --variants tables,kv', '--variants tables,kv does not apply to --sessions.'],
     ['--sessions 2 --variants self', '--variants self does not apply to --sessions.'],
   ])('%s: %s', async (args, message) => {

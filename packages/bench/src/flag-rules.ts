@@ -11,6 +11,8 @@ export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels';
 export interface RuledOptions {
   readonly variants?: readonly Variant[];
   readonly rounds?: number;
+  readonly backend?: string;
+  readonly threads?: readonly number[];
 }
 
 const names: Readonly<Record<BenchKind, string>> = {
@@ -27,7 +29,7 @@ const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
   sweep: [...model, 'lengths', 'selfUpTo', 'warmUp', 'rounds', 'roundTime', 'out', 'report', 'markdown', 'json'],
   from: ['from', 'out', 'report', 'markdown', 'json'],
   sessions: [...model, 'sessions', 'tokens', 'rounds', 'out', 'markdown', 'json'],
-  kernels: ['kernels', 'threads', 'rounds', 'out', 'markdown', 'json'],
+  kernels: ['kernels', 'backend', 'threads', 'rounds', 'out', 'markdown', 'json'],
 };
 
 /** Flags of one bench alone, by the bench. */
@@ -37,7 +39,10 @@ const ownFlags = new Map<string, BenchKind>([
 ]);
 
 /** The bench that the given flags choose. Ends the command with status 2 when one of them does not apply to it. */
-export function chooseBench(command: Command, { variants = [], rounds }: RuledOptions): BenchKind {
+export function chooseBench(
+  command: Command,
+  { variants = [], rounds, backend = 'cpu', threads }: RuledOptions,
+): BenchKind {
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   const refuse = (message: string): never =>
     command.error(`error: ${message}`, { exitCode: 2, code: 'commander.conflictingOption' });
@@ -55,6 +60,9 @@ export function chooseBench(command: Command, { variants = [], rounds }: RuledOp
   }
   if (kind === 'kernels' && rounds !== undefined && rounds < fewestRounds) {
     refuse(`--rounds ${rounds} is too few for --kernels: ${fewestRounds} or more make a median.`);
+  }
+  if (kind === 'kernels' && threads !== undefined && backend !== 'cpu') {
+    refuse(`--threads does not apply to --backend ${backend}. It goes with --backend cpu.`);
   }
   if (kind === 'sessions' && (variants.length > 1 || variants.includes('self'))) {
     refuse(

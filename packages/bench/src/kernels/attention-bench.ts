@@ -30,7 +30,7 @@ export async function attentionBench(parts: BenchParts, sizes: AttentionSizes): 
     { ...work, name: 'inattention' },
   );
   const contestants = [
-    sumContestant(probe, context.bytes),
+    ...(probe === null ? [] : [sumContestant(probe, context.bytes)]),
     resultRead({ ...own, note: 'fused, over pages of the context' }),
   ];
   const inputs = { query: query.map((value) => value * scale), ...headRows(sizes, context.read) };

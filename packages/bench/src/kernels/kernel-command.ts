@@ -1,6 +1,9 @@
 /** `inattention bench --kernels`: the kernel benches from the command line. Node only. */
 
+import { selectBackend } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
+import { createWebGpuBackend } from '@inattention/webgpu';
+import { type BackendName, backendCandidates } from '../backends.ts';
 import type { BenchOutput } from '../bench-output.ts';
 import { environment } from '../environment.ts';
 import { checkOutputs, writeTexts } from '../outputs.ts';
@@ -10,6 +13,8 @@ import { kernelMarkdown, kernelReport } from './kernel-report.ts';
 import { kernelSizes, runKernels } from './run-kernels.ts';
 
 export interface KernelCommandOptions {
+  /** Default cpu. `auto`: WebGPU where there is a graphics card. */
+  readonly backend?: BackendName | 'auto';
   readonly threads?: readonly number[];
   readonly rounds?: number;
   readonly out?: string;
@@ -21,7 +26,9 @@ const defaultRounds = 15;
 /** Fewer make no median to report. */
 export const fewestRounds = 11;
 /** Engines compile WebAssembly for speed only after some calls: more than 20 were needed. */
-const warmUpCalls = 40;
+const cpuWarmUpCalls = 40;
+/** Pipelines are compiled by the first call, and clocks rise with the next ones. */
+const webGpuWarmUpCalls = 10;
 /** ms of each contestant in each round. */
 const turnTime = 20;
 
@@ -29,22 +36,32 @@ const turnTime = 20;
 export async function benchKernels(options: KernelCommandOptions, output: BenchOutput): Promise<void> {
   const { threads = [1], rounds = defaultRounds, out, markdown, json } = options;
   checkOutputs(options);
+  const backend = options.backend === 'auto' ? await bestBackend() : (options.backend ?? 'cpu');
+  const onCpu = backend === 'cpu';
   const begin = performance.now();
   const result = await runKernels({
-    threads,
+    backend,
+    threads: onCpu ? threads : [null],
     rounds,
-    warmUpCalls,
+    warmUpCalls: onCpu ? cpuWarmUpCalls : webGpuWarmUpCalls,
     turnTime,
     sizes: kernelSizes,
     text: await tokenise(await readMobyDick(), Math.max(...kernelSizes.contexts)),
     environment: environment(),
-    command: `inattention bench --kernels --threads ${threads.join(',')} --rounds ${rounds}`,
+    command: `inattention bench --kernels --backend ${backend}${onCpu ? ` --threads ${threads.join(',')}` : ''} --rounds ${rounds}`,
     signal: output.signal,
-    createBackend: (count) => createCpuBackend({ threads: count }),
+    createBackend: (count) => (count === null ? createWebGpuBackend() : createCpuBackend({ threads: count })),
     onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
   });
   const resultJson = `${JSON.stringify(result, null, 2)}\n`;
   const files = [[out, resultJson] as const, [markdown, kernelMarkdown(result)] as const];
   for (const file of writeTexts(files)) output.error(`Wrote ${file}\n`);
   output.out(json === true ? resultJson : kernelReport(result));
+}
+
+/** The name of the backend that other benches would take. */
+async function bestBackend(): Promise<BackendName> {
+  const { backend } = await selectBackend(backendCandidates());
+  backend.dispose();
+  return backend.name === 'webgpu' ? 'webgpu' : 'cpu';
 }

@@ -24,7 +24,8 @@ const result: KernelResult = {
   created: '2026-01-01T00:00:00.000Z',
   command: 'inattention bench --kernels',
   environment: { cpu: 'A CPU' },
-  devices: [{ threads: 2, device: 'WebAssembly SIMD, 2 threads' }],
+  backend: 'cpu',
+  devices: [{ threads: 2, device: 'WebAssembly SIMD, 2 threads', software: false }],
   rounds: 11,
   warmUpCalls: 40,
   peers: [
@@ -70,6 +71,18 @@ test('Markdown has the same tables, and as many cells in each row', () => {
   expect(tables.length).toBe(2);
   for (const table of tables) {
     expect(new Set(table.split('\n').map((line) => line.split('|').length)).size).toBe(1);
+  }
+});
+
+test('figures of a software adapter are said not to be a GPU’s', () => {
+  expect(kernelReport(result)).not.toContain('plays GPU');
+  const devices = [{ threads: null, device: 'SwiftShader', software: true }];
+  const figures = [{ ...figure, threads: null }];
+  const webgpu: KernelResult = { ...result, backend: 'webgpu', devices, figures, contexts: [] };
+  for (const text of [kernelReport(webgpu), kernelMarkdown(webgpu)]) {
+    expect(text).toContain('this adapter is a processor that plays GPU');
+    expect(text).toContain('GEMM 512³; WebGPU');
+    expect(text).not.toContain('distinct ids');
   }
 });
 

@@ -9,6 +9,12 @@ import type { KernelFigure, KernelRatio, KernelResult } from './kernel-result.ts
 
 const title = 'Kernel bench';
 
+const softwareFact: Fact = {
+  name: 'Not a GPU',
+  value:
+    'this adapter is a processor that plays GPU; neither its figures nor their ratios say anything about a graphics card.',
+};
+
 /** The whole report for terminals: the run's facts, a table for each bench and thread count, and what the marks mean. */
 export function kernelReport(result: KernelResult): string {
   const facts = kernelFacts(result).map(({ name, value }) => `${name}: ${value}`);
@@ -27,12 +33,18 @@ export function kernelMarkdown(result: KernelResult): string {
 function kernelFacts(result: KernelResult): Fact[] {
   const { environment, devices, peers, text, contexts, rounds, warmUpCalls } = result;
   return [
-    ...devices.map(({ threads, device }) => ({ name: `Device with ${counted(threads)}`, value: device })),
+    ...devices.map(({ threads, device }) => ({
+      name: threads === null ? 'Device' : `Device with ${counted(threads)}`,
+      value: device,
+    })),
+    ...(devices.some(({ software }) => software) ? [softwareFact] : []),
     ...peers.map(({ name, version, missing = '' }) => ({
       name: 'Peer',
       value: version === null ? missing : `${name} ${version}`,
     })),
-    { name: 'Contexts', value: `${text.title} (${text.tokenizer}); ${contexts.map(distinctOf).join(', ')}` },
+    ...(contexts.length === 0
+      ? []
+      : [{ name: 'Contexts', value: `${text.title} (${text.tokenizer}); ${contexts.map(distinctOf).join(', ')}` }]),
     { name: 'Figures', value: `medians of ${rounds} interleaved rounds after ${warmUpCalls} calls` },
     ...environmentFacts(environment),
     { name: 'Date', value: result.created },
@@ -64,7 +76,7 @@ function benchTable(figures: readonly KernelFigure[], ratios: readonly KernelRat
   const notes = figures.flatMap(({ contestant, note }) => (note === undefined ? [] : [`${contestant}: ${note}`]));
   const numbers = ['median', 'fastest', 'rate', 'of the limit', 'cpu/wall', 'error'];
   return {
-    title: `${bench}; ${counted(threads)}`,
+    title: threads === null ? `${bench}; WebGPU` : `${bench}; ${counted(threads)}`,
     notes: [...own.map(ratioLine), ...notes],
     columns: [{ title: '', align: 'left' }, ...numbers.map((name) => ({ title: name, align: 'right' as const }))],
     rows: figures.map(row),

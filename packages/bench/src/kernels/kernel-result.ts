@@ -1,19 +1,21 @@
 /** The results of kernel benches: a versioned schema, apart from the sweep's. Times are ms, rates per second. */
 
+import type { BackendName } from '../backends.ts';
 import type { SweepText } from '../result.ts';
 
-export const kernelSchema = 'inattention-kernels/1';
+/** Version 1 had no `backend`, which was the CPU. */
+export const kernelSchema = 'inattention-kernels/2';
 
 /** What a contestant's rate is of: arithmetic, or bytes that have to be read. */
 export type RateUnit = 'flop/s' | 'B/s';
 
-/** One contestant of one bench at one number of threads. */
+/** One contestant of one bench at one number of threads (null on WebGPU, which has none). */
 export interface KernelFigure {
   readonly bench: string;
   readonly contestant: string;
   /** Ours, another library's, or the machine's limit. */
   readonly kind: 'ours' | 'peer' | 'limit';
-  readonly threads: number;
+  readonly threads: number | null;
   /** Median of the rounds; each round's is the mean of its calls. */
   readonly medianMs: number;
   readonly fastestMs: number;
@@ -26,7 +28,7 @@ export interface KernelFigure {
   readonly shareOfLimit: number | null;
   /** Processor time of the whole program over time, in the rounds: how many threads were at work. */
   readonly cpuPerWall: number;
-  /** False when the threads did not have as many processors (cpuPerWall < 0.9 × threads). */
+  /** False when the threads did not have as many processors (cpuPerWall < 0.9 × threads). True on WebGPU: it is not known. */
   readonly counts: boolean;
   /** Largest difference from the float64 loop, over the largest of its numbers; null for limits. */
   readonly error: number | null;
@@ -37,7 +39,7 @@ export interface KernelFigure {
 /** Two figures of one bench at one number of threads. */
 export interface KernelRatio {
   readonly bench: string;
-  readonly threads: number;
+  readonly threads: number | null;
   readonly ours: string;
   /** A peer (of its ways of being fed the best one), or `kv`. */
   readonly other: string;
@@ -47,7 +49,7 @@ export interface KernelRatio {
   readonly counts: boolean;
 }
 
-/** A library measured beside ours. `version` is null when it is not installed, and `missing` says how to install it. */
+/** A library measured beside ours. `version` is null when it is not there; `missing` says why, and how to install it. */
 export interface KernelPeer {
   readonly name: string;
   readonly version: string | null;
@@ -60,8 +62,10 @@ export interface KernelResult {
   /** The command that repeats the run. */
   readonly command?: string;
   readonly environment: Readonly<Record<string, string | number>>;
-  /** The device by number of threads. */
-  readonly devices: readonly { readonly threads: number; readonly device: string }[];
+  /** What all figures were measured on; peers on theirs of the same kind. */
+  readonly backend: BackendName;
+  /** The device by number of threads; `software`: a processor that plays GPU. */
+  readonly devices: readonly { readonly threads: number | null; readonly device: string; readonly software: boolean }[];
   readonly rounds: number;
   readonly warmUpCalls: number;
   readonly peers: readonly KernelPeer[];

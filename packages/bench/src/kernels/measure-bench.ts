@@ -10,7 +10,8 @@ import type { Contestant, KernelBench } from './contestant.ts';
 import type { KernelFigure } from './kernel-result.ts';
 
 export interface MeasureOptions {
-  readonly threads: number;
+  /** Null where the work is not done by threads of this process. */
+  readonly threads: number | null;
   readonly rounds: number;
   /** Calls of each contestant before the first round; engines compile hot loops only after some. */
   readonly warmUpCalls: number;
@@ -116,7 +117,7 @@ function figureOf(
     unit,
     shareOfLimit: limited ? rate / ((limit.contestant.work * 1000) / median(limit.times)) : null,
     cpuPerWall,
-    counts: cpuPerWall >= busyShare * threads,
+    counts: threads === null || cpuPerWall >= busyShare * threads,
     error,
     ...(note !== undefined && { note }),
   };

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import type * as Onnxruntime from 'onnxruntime-web';
+import { attentionGraph, matmulGraph } from './onnx-graphs.ts';
 import { type OnnxGraph, onnxModel } from './onnx-model.ts';
 import type { Peer, PeerKernel } from './peer.ts';
 
@@ -22,32 +23,15 @@ export async function loadOnnxruntime(threads: number): Promise<Peer> {
       constant: 'constant of the graph',
       fed: 'inputs copied in by every run',
     },
-    async matmul({ rows, inner, columns }, a, b, constant) {
-      const weights = { name: 'b', shape: [inner, columns], data: b };
-      const graph: OnnxGraph = {
-        inputs: [{ name: 'a', shape: [rows, inner] }, ...(constant ? [] : [weights])],
-        constants: constant ? [weights] : [],
-        nodes: [{ type: 'MatMul', inputs: ['a', 'b'], output: 'out' }],
-        outputs: [{ name: 'out', shape: [rows, columns] }],
-      };
-      return createKernel(runtime, graph, { a, ...(!constant && { b }) });
+    async matmul(sizes, a, b, constant) {
+      return createKernel(runtime, matmulGraph(sizes, constant ? b : null), { a, ...(!constant && { b }) });
     },
-    async attention({ heads, headDim, length }, { query, keysTransposed, values }, constant) {
-      const memory = [
-        { name: 'keys', shape: [heads, headDim, length], data: keysTransposed },
-        { name: 'values', shape: [heads, length, headDim], data: values },
-      ];
-      const graph: OnnxGraph = {
-        inputs: [{ name: 'query', shape: [heads, 1, headDim] }, ...(constant ? [] : memory)],
-        constants: constant ? memory : [],
-        nodes: [
-          { type: 'MatMul', inputs: ['query', 'keys'], output: 'scores' },
-          { type: 'Softmax', inputs: ['scores'], output: 'weights' },
-          { type: 'MatMul', inputs: ['weights', 'values'], output: 'out' },
-        ],
-        outputs: [{ name: 'out', shape: [heads, 1, headDim] }],
-      };
-      return createKernel(runtime, graph, { query, ...(!constant && { keys: keysTransposed, values }) });
+    async attention(sizes, { query, keysTransposed: keys, values }, constant) {
+      const memory = { keys, values };
+      return createKernel(runtime, attentionGraph(sizes, constant ? memory : null), {
+        query,
+        ...(!constant && memory),
+      });
     },
   };
 }

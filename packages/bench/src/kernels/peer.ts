@@ -3,9 +3,10 @@
  * the benches run without it and say how to install it.
  */
 
+import { InAttentionError } from '@inattention/core';
 import type { KernelPeer } from './kernel-result.ts';
 
-interface MatmulSizes {
+export interface MatmulSizes {
   readonly rows: number;
   readonly inner: number;
   readonly columns: number;
@@ -43,7 +44,7 @@ export interface Peer {
   ): Promise<PeerKernel>;
 }
 
-/** Loads a peer made of packages; facts instead of it when one is missing. */
+/** Loads a peer made of packages; facts instead of it when one is missing, or when it does not start on this machine. */
 export async function loadPeer(
   name: string,
   packages: readonly string[],
@@ -53,6 +54,9 @@ export async function loadPeer(
     const peer = await load();
     return { facts: { name, version: peer.version }, peer };
   } catch (error) {
+    if (InAttentionError.isInstance(error, 'BACKEND_UNAVAILABLE')) {
+      return { facts: { name, version: null, missing: error.message }, peer: null };
+    }
     if (!isMissing(error)) throw error;
     const missing = `${name} is not installed; to measure it: npm install --no-save ${packages.join(' ')}`;
     return { facts: { name, version: null, missing }, peer: null };

@@ -11,8 +11,8 @@ import { referenceProduct, sampleNumbers } from './reference.ts';
 
 export interface BenchParts {
   readonly backend: Backend;
-  /** With memory for sums over what the benches read. */
-  readonly probe: Probe;
+  /** With memory for sums over what the benches read; null where its limits, a processor's, say nothing. */
+  readonly probe: Probe | null;
   readonly peers: readonly Peer[];
 }
 
@@ -24,7 +24,7 @@ export async function gemmBench({ backend, probe, peers }: BenchParts, size: num
   const work = { work: 2 * size ** 3, unit: 'flop/s' } as const;
   const left = ownProduct(backend, { ...sizes, a, b, transposeB: false });
   const contestants = [
-    ceilingContestant(probe),
+    ...(probe === null ? [] : [ceilingContestant(probe)]),
     { ...left, compared: false, note: 'the result stays in the backend, as its callers leave it' } as const,
     resultRead(ownProduct(backend, { ...sizes, a, b, transposeB: false })),
   ];
@@ -42,7 +42,10 @@ export async function gemvBench({ backend, probe, peers }: BenchParts, size: num
   const b = sampleNumbers(size * size, 4);
   const work = { work: 4 * size * size, unit: 'B/s' } as const;
   const own = ownProduct(backend, { ...sizes, a, b: transposed(b, size, size), transposeB: true });
-  const contestants = [sumContestant(probe, work.work), resultRead({ ...own, ...work, note: 'W stored [out, in]' })];
+  const contestants = [
+    ...(probe === null ? [] : [sumContestant(probe, work.work)]),
+    resultRead({ ...own, ...work, note: 'W stored [out, in]' }),
+  ];
   for (const peer of peers) {
     const kernel = await peer.matmul(sizes, a, b, true);
     contestants.push(peerContestant(peer, kernel, { ...work, name: peer.name, note: peer.notes.constant }));

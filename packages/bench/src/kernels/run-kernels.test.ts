@@ -1,4 +1,4 @@
-import type { Backend } from '@inattention/core';
+import { type Backend, BackendUnavailableError } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
 import { describe, expect, test, vi } from 'vitest';
 import { readMobyDick } from '../texts.ts';
@@ -18,6 +18,7 @@ const text = tokenise(await readMobyDick(), 700);
 
 async function run(options: Partial<KernelRunOptions> = {}) {
   return runKernels({
+    backend: 'cpu',
     threads: [1],
     rounds: 3,
     warmUpCalls: 2,
@@ -25,7 +26,7 @@ async function run(options: Partial<KernelRunOptions> = {}) {
     sizes,
     text: await text,
     environment: { runtime: 'test' },
-    createBackend: (threads) => createCpuBackend({ threads }),
+    createBackend: (threads) => createCpuBackend({ threads: threads ?? 1 }),
     ...options,
   });
 }
@@ -33,7 +34,7 @@ async function run(options: Partial<KernelRunOptions> = {}) {
 describe('runKernels', () => {
   test('measures every bench with every contestant on one thread and on two', async () => {
     const { schema, devices, peers, contexts, figures, ratios } = await run({ threads: [1, 2] });
-    expect(schema).toBe('inattention-kernels/1');
+    expect(schema).toBe('inattention-kernels/2');
     expect(devices.map(({ threads }) => threads)).toEqual([1, 2]);
     expect(peers.map(({ name, version }) => [name, typeof version])).toEqual([
       ['onnxruntime-web', 'string'],
@@ -50,7 +51,7 @@ describe('runKernels', () => {
       expect(figure.medianMs).toBeGreaterThan(0);
       expect(figure.fastestMs).toBeLessThanOrEqual(figure.medianMs);
       expect(figure.error === null).toBe(figure.kind === 'limit');
-      expect(figure.counts).toBe(figure.cpuPerWall >= 0.9 * figure.threads);
+      expect(figure.counts).toBe(figure.cpuPerWall >= 0.9 * (figure.threads as number));
     }
     // Three benches against each peer, and four kinds of tables against kv in two contexts.
     expect(ratios.filter(({ threads }) => threads === 1)).toHaveLength(3 * 2 + 4 * 2);
@@ -76,8 +77,8 @@ describe('runKernels', () => {
 
   test.each(['matmul', 'attend'] as const)('a wrong %s ends the run, and its memory is given back', async (kernel) => {
     let backend: Backend | null = null;
-    const createBackend = async (threads: number): Promise<Backend> => {
-      backend = spoilt(await createCpuBackend({ threads }), kernel);
+    const createBackend = async (): Promise<Backend> => {
+      backend = spoilt(await createCpuBackend({ threads: 1 }), kernel);
       return backend;
     };
     await expect(run({ createBackend })).rejects.toMatchObject({
@@ -109,6 +110,14 @@ test('one wrong number in a result is found', async () => {
     const checked = checkResult('sums', contestant(Float32Array.from(wrong)), expected);
     await expect(checked).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
   }
+});
+
+test('a peer that does not start is missing, with why', async () => {
+  const { facts, peer } = await loadPeer('no-adapter', ['x'], async () => {
+    throw new BackendUnavailableError({ what: 'There is no adapter.' });
+  });
+  expect(peer).toBe(null);
+  expect(facts).toMatchObject({ version: null, missing: expect.stringContaining('There is no adapter.') });
 });
 
 test('a peer that is not installed is missing, with the command that installs it', async () => {

@@ -1,9 +1,10 @@
 /**
- * The kernel benches in one run: for each number of threads the products, decode attention and our contexts, contestants in
- * turn, each checked before it is timed. Node only.
+ * The kernel benches in one run: the products and decode attention, on the CPU for each number of threads and with our
+ * contexts too; contestants in turn, each checked before it is timed. Node only.
  */
 
 import { type Backend, InvalidArgumentError } from '@inattention/core';
+import type { BackendName } from '../backends.ts';
 import type { SweepDocument } from '../sweep/sweep.ts';
 import { attentionBench } from './attention-bench.ts';
 import type { KernelBench } from './contestant.ts';
@@ -18,10 +19,12 @@ import {
 } from './kernel-result.ts';
 import { type MeasureOptions, measureBench } from './measure-bench.ts';
 import { loadOnnxruntime, onnxruntimeName } from './onnxruntime-peer.ts';
+import { loadOnnxruntimeWebGpu, onnxruntimeWebGpuName } from './onnxruntime-webgpu-peer.ts';
 import { loadPeer, type Peer } from './peer.ts';
-import { createProbe } from './probe.ts';
+import { createProbe, type Probe } from './probe.ts';
 import { type BenchParts, gemmBench, gemvBench } from './product-benches.ts';
 import { loadTfjs, tfjsName, tfjsPackages } from './tfjs-peer.ts';
+import { loadTfjsWebGpu, tfjsWebGpuName, tfjsWebGpuPackages } from './tfjs-webgpu-peer.ts';
 
 export interface KernelSizes {
   readonly gemm: number;
@@ -45,13 +48,15 @@ export const kernelSizes: KernelSizes = {
 };
 
 export interface KernelRunOptions extends Omit<MeasureOptions, 'threads'> {
-  readonly threads: readonly number[];
+  readonly backend: BackendName;
+  /** Numbers of threads on the CPU; [null] on WebGPU. */
+  readonly threads: readonly (number | null)[];
   readonly sizes: KernelSizes;
   /** Ids for the longest context. */
   readonly text: SweepDocument;
   readonly environment: KernelResult['environment'];
   readonly command?: string;
-  createBackend(threads: number): Promise<Backend>;
+  createBackend(threads: number | null): Promise<Backend>;
   /** Told what is about to be measured, and which peers are missing. */
   onProgress?(what: string): void;
 }
@@ -60,18 +65,19 @@ export interface KernelRunOptions extends Omit<MeasureOptions, 'threads'> {
 export async function runKernels(options: KernelRunOptions): Promise<KernelResult> {
   const { threads, sizes, text, rounds, warmUpCalls, environment, command } = options;
   const { ids, ...source } = text;
-  const devices: { threads: number; device: string }[] = [];
+  const devices: KernelResult['devices'][number][] = [];
   const peers: KernelPeer[] = [];
   const figures: KernelFigure[] = [];
   const ratios: KernelRatio[] = [];
   for (const count of threads) {
     using backend = await options.createBackend(count);
-    checkThreads(backend, count);
-    const probe = await createProbe(count, mostBytes(sizes));
-    probe.numbers.fill(1);
+    if (count !== null) checkThreads(backend, count);
+    const probe = count === null ? null : await createProbe(count, mostBytes(sizes));
+    probe?.numbers.fill(1);
     try {
-      devices.push({ threads: count, device: backend.info.device });
-      const loaded = await loadPeers(count);
+      const software = backend.info.details.software === true;
+      devices.push({ threads: count, device: backend.info.device, software });
+      const loaded = await (count === null ? loadWebGpuPeers() : loadPeers(count));
       for (const { facts } of loaded) {
         if (peers.some(({ name }) => name === facts.name)) continue;
         peers.push(facts);
@@ -80,7 +86,7 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
       const parts = { backend, probe, peers: loaded.flatMap(({ peer }) => (peer === null ? [] : [peer])) };
       for (const make of benchMakers(parts, sizes, ids)) {
         const bench = await make();
-        options.onProgress?.(`${bench.name}, ${count} thread${count === 1 ? '' : 's'}`);
+        options.onProgress?.(count === null ? bench.name : `${bench.name}, ${counted(count)}`);
         try {
           const measured = await measureBench(bench, { ...options, threads: count });
           figures.push(...measured);
@@ -91,7 +97,7 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
         }
       }
     } finally {
-      probe.dispose();
+      probe?.dispose();
     }
   }
   return {
@@ -99,26 +105,40 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
     created: new Date().toISOString(),
     ...(command !== undefined && { command }),
     environment,
+    backend: options.backend,
     devices,
     rounds,
     warmUpCalls,
     peers,
     text: source,
-    contexts: sizes.contexts.map((tokens) => ({ tokens, distinct: new Set(ids.subarray(0, tokens)).size })),
+    contexts: (options.backend === 'cpu' ? sizes.contexts : []).map((tokens) => ({
+      tokens,
+      distinct: new Set(ids.subarray(0, tokens)).size,
+    })),
     figures,
     ratios,
   };
 }
 
+/** The contexts are measured by the limits of a probe: where there is one. */
 function benchMakers(parts: BenchParts, sizes: KernelSizes, ids: Int32Array): (() => Promise<KernelBench>)[] {
   const { heads, headDim } = sizes;
+  const { backend, probe } = parts;
+  const contexts = probe === null ? [] : sizes.contexts;
   return [
     () => gemmBench(parts, sizes.gemm),
     () => gemvBench(parts, sizes.gemv),
     () => attentionBench(parts, { heads, headDim, length: sizes.attention }),
-    ...sizes.contexts.map(
-      (tokens) => async () => contextBench(parts.backend, parts.probe, ids.subarray(0, tokens), { heads, headDim }),
+    ...contexts.map(
+      (tokens) => async () => contextBench(backend, probe as Probe, ids.subarray(0, tokens), { heads, headDim }),
     ),
+  ];
+}
+
+async function loadWebGpuPeers(): ReturnType<typeof loadPeers> {
+  return [
+    await loadPeer(onnxruntimeWebGpuName, [onnxruntimeName], loadOnnxruntimeWebGpu),
+    await loadPeer(tfjsWebGpuName, tfjsWebGpuPackages, loadTfjsWebGpu),
   ];
 }
 
@@ -132,6 +152,10 @@ async function loadPeers(threads: number): Promise<{ readonly facts: KernelPeer;
 /** The most bytes any bench reads: what the probe must be able to. */
 function mostBytes({ gemv, heads, headDim, attention, contexts }: KernelSizes): number {
   return Math.max(4 * gemv * gemv, 8 * heads * headDim * Math.max(attention, ...contexts));
+}
+
+function counted(threads: number): string {
+  return `${threads} thread${threads === 1 ? '' : 's'}`;
 }
 
 function checkThreads({ info }: Backend, wanted: number): void {
