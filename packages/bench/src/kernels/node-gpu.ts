@@ -1,6 +1,6 @@
 /**
  * WebGPU in Node as peers look for it: `navigator.gpu` and the constants that browsers have, from the package `webgpu` (Dawn).
- * Our own backend then takes the same one.
+ * A backend of ours that was made before has an instance of its own, of the same package.
  */
 
 /** Sets what is not there yet. Rejects as `import` does when the package is not installed. */
