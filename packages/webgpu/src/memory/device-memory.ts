@@ -255,6 +255,17 @@ export class DeviceMemory {
     }
   }
 
+  /** Destroys a buffer without memory if it was given back before that was known: nobody is to get it again. */
+  #discardUnused(allocation: Allocation): void {
+    this.#slabs.discardUnused(allocation);
+    const pooled = this.#pool.get(allocation.size);
+    const place = pooled?.indexOf(allocation) ?? -1;
+    if (pooled === undefined || place === -1) return;
+    pooled.splice(place, 1);
+    this.#pooledBytes -= allocation.size;
+    this.destroy(allocation);
+  }
+
   #watch(allocation: Allocation, scope: Promise<GPUError | null>): void {
     const done = scope.then(
       (error) => {
@@ -262,6 +273,7 @@ export class DeviceMemory {
         if (error === null) return;
         allocation.failed = true;
         if (!allocation.destroyed) this.#failed += 1;
+        this.#discardUnused(allocation);
         this.#failure ??= this.#outOfMemory(allocation.size, 'what the device can give', error.message);
       },
       () => {

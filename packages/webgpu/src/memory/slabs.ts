@@ -42,6 +42,7 @@ export class Slabs {
   /** Takes `bytes` (a multiple of the alignment). Throws what the source throws, with nothing changed. */
   allocate(bytes: number): { allocation: Allocation; offset: number } {
     for (const slab of this.#slabs.values()) {
+      if (slab.allocation.failed) continue;
       const offset = slab.free.take(bytes);
       if (offset === -1) continue;
       slab.usedBytes += bytes;
@@ -56,7 +57,13 @@ export class Slabs {
     const slab = this.#slabs.get(allocation) as Slab;
     slab.free.add(offset, bytes);
     slab.usedBytes -= bytes;
-    if (slab.usedBytes === 0 && allocation.failed) this.#drop(slab);
+    if (allocation.failed) this.discardUnused(allocation);
+  }
+
+  /** Gives a slab back if nobody uses it. */
+  discardUnused(allocation: Allocation): void {
+    const slab = this.#slabs.get(allocation);
+    if (slab?.usedBytes === 0) this.#drop(slab);
   }
 
   owns(allocation: Allocation): boolean {
