@@ -63,6 +63,14 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   if (!(maxBytes > 0)) {
     throw new InvalidArgumentError({ what: 'maxBytes is not a number of bytes.', got: String(maxBytes) });
   }
+  const { maxBindingBytes: longest = Number.POSITIVE_INFINITY } = options;
+  if (!(longest >= 65536)) {
+    throw new InvalidArgumentError({
+      what: 'maxBindingBytes is not a size to work with.',
+      got: String(longest),
+      expected: 'at least 65536',
+    });
+  }
   const { device, adapterInfo, owned } = await openDevice(options);
   const { limits, features } = device;
   const software = adapterInfo?.architecture === 'swiftshader' || adapterInfo?.isFallbackAdapter === true;
@@ -75,17 +83,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       fix: 'use the CPU backend, which is faster than that, or install the driver of your graphics card',
     });
   }
-  const maxBindingBytes = Math.min(
-    options.maxBindingBytes ?? Number.POSITIVE_INFINITY,
-    limits.maxStorageBufferBindingSize,
-  );
-  if (!(maxBindingBytes >= 65536)) {
-    throw new InvalidArgumentError({
-      what: 'maxBindingBytes is not a size to work with.',
-      got: String(maxBindingBytes),
-      expected: 'at least 65536',
-    });
-  }
+  const maxBindingBytes = Math.min(longest, limits.maxStorageBufferBindingSize);
   const ledger = new Ledger();
   const memory = new DeviceMemory(device, ledger, {
     maxBufferBytes: limits.maxBufferSize,
@@ -95,11 +93,9 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const queue = new CommandQueue(device, memory);
   const traits: DeviceTraits = {
     software: kernels === 'auto' ? software : kernels === 'software',
-    maxStorageBindings: limits.maxStorageBuffersPerShaderStage,
     maxBindingBytes,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
-    subgroups: features.has('subgroups'),
   };
   const runner = new KernelRunner(memory, queue, new Pipelines(device, options.onCompile), traits);
   const readback = new Readback(memory, queue);

@@ -41,11 +41,9 @@ export class KernelTrial {
     this.#queue = new CommandQueue(device, this.#memory);
     this.runner = new KernelRunner(this.#memory, this.#queue, new Pipelines(device), {
       software,
-      maxStorageBindings: limits.maxStorageBuffersPerShaderStage,
       maxBindingBytes,
       maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
       maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
-      subgroups: false,
     });
   }
 

@@ -20,13 +20,10 @@ const mostWorkgroups = 65535;
 export interface DeviceTraits {
   /** A CPU that plays GPU: barriers and workgroup memory are slow, registers and caches are not. */
   readonly software: boolean;
-  /** Storage bindings of a kernel, the params not counted. */
-  readonly maxStorageBindings: number;
   /** Largest storage binding, bytes. */
   readonly maxBindingBytes: number;
   readonly maxWorkgroupBytes: number;
   readonly maxInvocations: number;
-  readonly subgroups: boolean;
 }
 
 /** What one dispatch works on. */

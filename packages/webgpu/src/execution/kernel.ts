@@ -35,8 +35,6 @@ export interface KernelDefinition<P extends string, B extends string> {
   readonly params: Readonly<Record<P, ParameterType>>;
   readonly bindings: Readonly<Record<B, BindingDefinition>>;
   readonly workgroupSize: readonly [x: number, y: number, z: number];
-  /** Optional features that the source needs, e.g. 'subgroups'. */
-  readonly enable?: readonly string[];
   /** Functions and workgroup variables. */
   readonly declarations?: string | ((names: Readonly<Record<B, string>>) => string);
   /** Statements of the entry point. */
@@ -88,13 +86,22 @@ export function defineKernel<const P extends string, const B extends string>(
   };
 }
 
+/** What a kernel of a family is made for: values, or a record of them by name. */
+export type KernelShape = string | number | boolean | Readonly<Record<string, string | number | boolean>>;
+
+/** The shape in words: the `variant` of its kernel, whatever the order of the record's names. */
+export function variantOf(shape: Readonly<Record<string, string | number | boolean>>): string {
+  return Object.keys(shape)
+    .sort()
+    .map((name) => `${name}=${shape[name]}`)
+    .join(' ');
+}
+
 /** A kernel for each variant, defined when first asked for. `define` depends on its arguments alone. */
-export function kernelFamily<A extends readonly (string | number | boolean)[], K>(
-  define: (...args: A) => K,
-): (...args: A) => K {
+export function kernelFamily<A extends readonly KernelShape[], K>(define: (...args: A) => K): (...args: A) => K {
   const kernels = new Map<string, K>();
   return (...args) => {
-    const key = args.join();
+    const key = JSON.stringify(args);
     let kernel = kernels.get(key);
     if (kernel === undefined) {
       kernel = define(...args);
@@ -116,8 +123,7 @@ export function kernelSource(kernel: Kernel, aliases: ReadonlyMap<string, string
   const bound = bindingNames.filter((name) => !aliases.has(name));
   const declarations =
     typeof definition.declarations === 'function' ? definition.declarations(names) : (definition.declarations ?? '');
-  return `${(definition.enable ?? []).map((feature) => `enable ${feature};\n`).join('')}
-struct Params {
+  return `struct Params {
 ${fields.length === 0 ? '  unused: u32,' : fields.join('\n')}
 }
 

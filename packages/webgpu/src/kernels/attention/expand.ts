@@ -5,7 +5,7 @@
  */
 
 import type { TensorView } from '@inattention/core';
-import { type BindingDefinition, defineKernel, kernelFamily } from '../../execution/kernel.ts';
+import { type BindingDefinition, defineKernel, kernelFamily, variantOf } from '../../execution/kernel.ts';
 import { gridOf, type KernelRunner } from '../../execution/kernel-runner.ts';
 import { elementsOf } from '../wgsl/elements.ts';
 import { type Block, rowDispatches } from './block-scores.ts';
@@ -13,33 +13,24 @@ import { type RowShape, readNumbers, rowBindings, rowParams, rowReading } from '
 
 const size = 64;
 
-const kernels = kernelFamily(
-  (
-    rotated: boolean,
-    lanes: 1 | 4,
-    half: boolean,
-    windows: number,
-    window: number,
-    indexed: boolean,
-    scaled: boolean,
-    cut: boolean,
-    direct: boolean,
-  ) => {
-    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut, direct };
-    const { type } = elementsOf(lanes === 4);
-    const bindings: Record<string, BindingDefinition> = {
-      ...rowBindings(row),
-      ...(rotated && { angles: { access: 'read', element: lanes === 4 ? 'vec4<f32>' : 'vec2<f32>' } }),
-      out: { access: 'write', element: type },
-    };
-    return defineKernel<string, string>({
-      name: 'attend-expand',
-      variant: [rotated, ...Object.values(row)].join(' '),
-      params: { ...rowParams, entry: 'u32', count: 'u32', adds: 'u32' },
-      bindings,
-      workgroupSize: [size, 1, 1],
-      declarations: (names) => rowReading(row, names),
-      main: ({ angles, out }) => `
+type ExpandShape = RowShape & { readonly rotated: boolean };
+
+const expandKernel = kernelFamily((shape: ExpandShape) => {
+  const { rotated, lanes } = shape;
+  const { type } = elementsOf(lanes === 4);
+  const bindings: Record<string, BindingDefinition> = {
+    ...rowBindings(shape),
+    ...(rotated && { angles: { access: 'read', element: lanes === 4 ? 'vec4<f32>' : 'vec2<f32>' } }),
+    out: { access: 'write', element: type },
+  };
+  return defineKernel<string, string>({
+    name: 'attend-expand',
+    variant: variantOf(shape),
+    params: { ...rowParams, entry: 'u32', count: 'u32', adds: 'u32' },
+    bindings,
+    workgroupSize: [size, 1, 1],
+    declarations: (names) => rowReading(shape, names),
+    main: ({ angles, out }) => `
   let width = params.head_size${rotated ? ' / 2u' : ''};
   let entry = params.entry + index / (params.kv_heads * width);
   if (entry >= params.entry + params.count) { return; }
@@ -48,10 +39,10 @@ const kernels = kernelFamily(
   var places = placesOf(entry, g);
   let scale = scaleAt(entry);
   let at = params.out_at + (entry * params.kv_heads + g) * params.head_size + c;
-  ${readNumbers(row, 'low', 'c')}
+  ${readNumbers(shape, 'low', 'c')}
   ${
     rotated
-      ? `${readNumbers(row, 'high', 'width + c')}
+      ? `${readNumbers(shape, 'high', 'width + c')}
   ${turn(lanes, angles)}
   var first = (low * cosine - high * sine) * scale;
   var second = (high * cosine + low * sine) * scale;
@@ -65,9 +56,8 @@ const kernels = kernelFamily(
   if (params.adds != 0u) { first += ${out}[at]; }
   ${out}[at] = first;`
   }`,
-    });
-  },
-);
+  });
+});
 
 function turn(lanes: 1 | 4, angles: string | undefined): string {
   return lanes === 4
@@ -86,8 +76,8 @@ export function expandBlock(runner: KernelRunner, block: Block, part: 'keys' | '
   const angles = part === 'keys' ? block.angles : null;
   const vectors = headDim % (angles === null ? 4 : 8) === 0;
   for (const dispatch of rowDispatches(runner, block, part, angles === null ? 1 : 2, vectors ? 4 : 1)) {
-    const { lanes, half, windows, window, indexed, scaled, cut, direct } = dispatch.shape;
-    const kernel = kernels(angles !== null, lanes, half, windows, window, indexed, scaled, cut, direct);
+    const { lanes, half, window } = dispatch.shape;
+    const kernel = expandKernel({ ...dispatch.shape, rotated: angles !== null });
     const elements = (dispatch.count * kvHeads * headDim) / lanes;
     runner.run(kernel, {
       bindings: { ...dispatch.bindings, out, ...(angles !== null && { angles }) },

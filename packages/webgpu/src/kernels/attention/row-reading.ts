@@ -9,7 +9,7 @@ import { elementsOf } from '../wgsl/elements.ts';
 import type { RowLayout, RowPass } from './row-windows.ts';
 
 /** What of a layout a kernel is made for. */
-export interface RowShape {
+export type RowShape = {
   readonly lanes: 1 | 4;
   readonly half: boolean;
   /** Windows bound: 1 to 4. */
@@ -24,7 +24,7 @@ export interface RowShape {
   readonly cut: boolean;
   /** Every row asked for is present, in the one window: no choice when it is read. */
   readonly direct: boolean;
-}
+};
 
 const windowNames = ['rows0', 'rows1', 'rows2', 'rows3'] as const;
 

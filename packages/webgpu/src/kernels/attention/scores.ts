@@ -10,7 +10,7 @@
  */
 
 import type { TensorView } from '@inattention/core';
-import { type BindingDefinition, defineKernel, kernelFamily } from '../../execution/kernel.ts';
+import { type BindingDefinition, defineKernel, kernelFamily, variantOf } from '../../execution/kernel.ts';
 import { elementsOf } from '../wgsl/elements.ts';
 import { type RowShape, readNumbers, rowBindings, rowParams, rowReading } from './row-reading.ts';
 
@@ -28,72 +28,51 @@ const lanesPerEntry = 8;
 const entriesPerLane = 4;
 const togetherSize = 64;
 
-export interface ScoreShape extends RowShape {
+export type ScoreShape = RowShape & {
   readonly together: boolean;
   /** R: rows of queries that share a key. */
   readonly rows: number;
   readonly rotated: boolean;
   /** Slopes bound, as vectors of 4; 0 for none. */
   readonly slopeVectors: number;
-}
+};
 
-const kernels = kernelFamily(
-  (
-    together: boolean,
-    rows: number,
-    rotated: boolean,
-    slopeVectors: number,
-    lanes: 1 | 4,
-    half: boolean,
-    windows: number,
-    window: number,
-    indexed: boolean,
-    scaled: boolean,
-    cut: boolean,
-    direct: boolean,
-  ) => {
-    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut, direct };
-    const shape = { ...row, together, rows, rotated, slopeVectors };
-    const { type } = elementsOf(lanes === 4);
-    const bindings: Record<string, BindingDefinition> = {
-      queries: { access: 'read', element: type },
-      positions: positionsBinding,
-      ...(slopeVectors > 0 && { slopes: { access: 'uniform', element: 'vec4<f32>', count: slopeVectors } }),
-      ...(rotated && { angles: { access: 'read', element: lanes === 4 ? 'vec4<f32>' : 'vec2<f32>' } }),
-      ...rowBindings(row),
-      scores: { access: 'write', element: 'f32' },
-    };
-    return defineKernel<string, string>({
-      name: 'attend-scores',
-      variant: Object.values(shape).join(' '),
-      params: {
-        ...rowParams,
-        entry: 'u32', // of the block, that the dispatch begins with
-        count: 'u32',
-        stride: 'u32', // numbers per row of scores
-        query_rows: 'u32', // T · H/G
-        heads: 'u32',
-        group: 'u32', // H/G
-        first_position: 'i32', // of the block's entry 0
-        scale: 'f32',
-        adds: 'u32',
-      },
-      bindings,
-      workgroupSize: [togetherSize, 1, 1],
-      declarations: (names) => `
-${rowReading(row, names)}
+export const scoresKernel = kernelFamily((shape: ScoreShape) => {
+  const { together, rows, rotated, slopeVectors, lanes } = shape;
+  const { type } = elementsOf(lanes === 4);
+  const bindings: Record<string, BindingDefinition> = {
+    queries: { access: 'read', element: type },
+    positions: positionsBinding,
+    ...(slopeVectors > 0 && { slopes: { access: 'uniform', element: 'vec4<f32>', count: slopeVectors } }),
+    ...(rotated && { angles: { access: 'read', element: lanes === 4 ? 'vec4<f32>' : 'vec2<f32>' } }),
+    ...rowBindings(shape),
+    scores: { access: 'write', element: 'f32' },
+  };
+  return defineKernel<string, string>({
+    name: 'attend-scores',
+    variant: variantOf(shape),
+    params: {
+      ...rowParams,
+      entry: 'u32', // of the block, that the dispatch begins with
+      count: 'u32',
+      stride: 'u32', // numbers per row of scores
+      query_rows: 'u32', // T · H/G
+      heads: 'u32',
+      group: 'u32', // H/G
+      first_position: 'i32', // of the block's entry 0
+      scale: 'f32',
+      adds: 'u32',
+    },
+    bindings,
+    workgroupSize: [togetherSize, 1, 1],
+    declarations: (names) => `
+${rowReading(shape, names)}
 ${productOf(shape)}
 ${finish(shape, names)}
 ${together ? `var<workgroup> partial: array<f32, ${togetherSize * entriesPerLane * rows}>;` : ''}`,
-      main: (names) => (together ? togetherMain(shape, names) : aloneMain(shape, names)),
-    });
-  },
-);
-
-export function scoresKernel(shape: ScoreShape) {
-  const { together, rows, rotated, slopeVectors, lanes, half, windows, window, indexed, scaled, cut, direct } = shape;
-  return kernels(together, rows, rotated, slopeVectors, lanes, half, windows, window, indexed, scaled, cut, direct);
-}
+    main: (names) => (together ? togetherMain(shape, names) : aloneMain(shape, names)),
+  });
+});
 
 /** Vectors of a uniform for H slopes. */
 export const slopeVectorsOf = (slopes: TensorView | null): number =>

@@ -8,74 +8,54 @@
  * workgroup memory. Memory-bound for few queries: w·G·C numbers per entry are read once.
  */
 
-import { defineKernel, kernelFamily } from '../../execution/kernel.ts';
+import { defineKernel, kernelFamily, variantOf } from '../../execution/kernel.ts';
 import { elementsOf } from '../wgsl/elements.ts';
 import { type RowShape, readNumbers, rowBindings, rowParams, rowReading } from './row-reading.ts';
 
-export interface ValueShape extends RowShape {
+export type ValueShape = RowShape & {
   readonly together: boolean;
   /** R: rows of queries that share a value. */
   readonly rows: number;
   /** W: elements of a head to an invocation, where it works alone; a divisor of their number. */
   readonly elements: number;
-}
+};
 
 /** Invocations of a workgroup: of those that work together, and of those that work alone (few, for several cores). */
 const togetherSize = 64;
 const aloneSize = 8;
 
-const kernels = kernelFamily(
-  (
-    together: boolean,
-    rows: number,
-    elements: number,
-    lanes: 1 | 4,
-    half: boolean,
-    windows: number,
-    window: number,
-    indexed: boolean,
-    scaled: boolean,
-    cut: boolean,
-    direct: boolean,
-  ) => {
-    const row: RowShape = { lanes, half, windows, window, indexed, scaled, cut, direct };
-    const shape = { ...row, together, rows, elements };
-    const { type } = elementsOf(lanes === 4);
-    return defineKernel<string, string>({
-      name: 'attend-values',
-      variant: Object.values(shape).join(' '),
-      params: {
-        ...rowParams,
-        entry: 'u32', // of the block, that the dispatch begins with
-        count: 'u32', // entries from there on
-        stride: 'u32', // numbers per row of weights
-        first_segment: 'u32',
-        segment: 'u32', // entries of a segment
-        query_rows: 'u32', // T · H/G
-        all_rows: 'u32', // T · H
-        heads: 'u32',
-        group: 'u32', // H/G
-        adds: 'u32',
-      },
-      bindings: {
-        ...rowBindings(row),
-        weights: { access: 'read', element: 'f32' },
-        partials: { access: 'write', element: type },
-      },
-      workgroupSize: [together ? togetherSize : aloneSize, 1, 1],
-      declarations: (names) => `
-${rowReading(row, names)}
+export const valuesKernel = kernelFamily((shape: ValueShape) => {
+  const { together, rows, lanes } = shape;
+  const { type } = elementsOf(lanes === 4);
+  return defineKernel<string, string>({
+    name: 'attend-values',
+    variant: variantOf(shape),
+    params: {
+      ...rowParams,
+      entry: 'u32', // of the block, that the dispatch begins with
+      count: 'u32', // entries from there on
+      stride: 'u32', // numbers per row of weights
+      first_segment: 'u32',
+      segment: 'u32', // entries of a segment
+      query_rows: 'u32', // T · H/G
+      all_rows: 'u32', // T · H
+      heads: 'u32',
+      group: 'u32', // H/G
+      adds: 'u32',
+    },
+    bindings: {
+      ...rowBindings(shape),
+      weights: { access: 'read', element: 'f32' },
+      partials: { access: 'write', element: type },
+    },
+    workgroupSize: [together ? togetherSize : aloneSize, 1, 1],
+    declarations: (names) => `
+${rowReading(shape, names)}
 fn rowOf(r: u32, g: u32) -> u32 { return (r / params.group) * params.heads + g * params.group + r % params.group; }
 ${together ? `var<workgroup> partial: array<${type}, ${togetherSize * rows}>;` : ''}`,
-      main: (names) => (together ? togetherMain(shape, names) : aloneMain(shape, names)),
-    });
-  },
-);
-
-export function valuesKernel(shape: ValueShape) {
-  const { together, rows, elements, lanes, half, windows, window, indexed, scaled, cut, direct } = shape;
-  return kernels(together, rows, elements, lanes, half, windows, window, indexed, scaled, cut, direct);
-}
+    main: (names) => (together ? togetherMain(shape, names) : aloneMain(shape, names)),
+  });
+});
 
 /** Workgroups along x for `segments` of one key head and R rows, heads of `size` elements. */
 export function valueGroups({ together, elements }: ValueShape, segments: number, size: number): number {
