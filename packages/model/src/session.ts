@@ -13,6 +13,7 @@ import {
   throwIfAborted,
 } from '@inattention/core';
 import { Context, type ContextDType, type ContextMode } from '@inattention/core/math';
+import { checkPositions } from './check-positions.ts';
 import { Exclusive } from './exclusive.ts';
 import { admit, fill } from './fill-context.ts';
 import { checkLogits, nonFinite, splitRows } from './logit-rows.ts';
@@ -193,7 +194,7 @@ export class Session {
       async () => {
         for (const session of sessions) if (session.#stale) await session.#remake(options);
         for (const session of sessions) session.#alive();
-        for (const session of sessions) session.#checkPositions([session.length - 1]);
+        for (const session of sessions) checkPositions([session.length - 1], session.length);
         for (const session of sessions) await session.#prepare(session.length - 1, options);
         throwIfAborted(options.signal, 'The computation');
         const contexts = sessions.map((session) => session.#context);
@@ -220,7 +221,7 @@ export class Session {
   /** Computes what `nextLogits` needs of all ids but the last, which it would otherwise do itself. */
   prefill(options: RunOptions = {}): Promise<void> {
     return this.#enqueue(async () => {
-      this.#checkPositions([this.length - 1]);
+      checkPositions([this.length - 1], this.length);
       await this.#prepare(this.length - 1, options);
     });
   }
@@ -245,7 +246,7 @@ export class Session {
   /** Attention weights of the query at `position` in one layer: one Float32Array [N] per head. */
   attentionWeights(layer: number, position = this.length - 1, options: RunOptions = {}): Promise<Float32Array[]> {
     return this.#enqueue(async () => {
-      this.#checkPositions([position]);
+      checkPositions([position], this.length);
       if (!(Number.isInteger(layer) && layer >= 0 && layer < this.model.config.numHiddenLayers)) {
         throw new InvalidArgumentError({
           what: 'There is no such layer.',
@@ -332,7 +333,7 @@ export class Session {
   }
 
   async #logitsAt(positions: number[], options: RunOptions): Promise<Float32Array[]> {
-    this.#checkPositions(positions);
+    checkPositions(positions, this.length);
     await this.#prepare(this.length, options);
     const rows: Float32Array[] = [];
     await this.#eachBlock(positions, options, async (logits) => {
@@ -345,7 +346,7 @@ export class Session {
   }
 
   async #lossAt(positions: number[], targets: number[], options: RunOptions): Promise<Float64Array> {
-    this.#checkPositions(positions);
+    checkPositions(positions, this.length);
     if (positions.length !== targets.length) {
       throw new InvalidArgumentError({
         what: 'Losses need one target per position.',
@@ -382,20 +383,6 @@ export class Session {
         onProgress?.({ stage: 'score', done: Math.min(positions.length, start + rows), total: positions.length });
         await yieldToEventLoop();
       }
-    }
-  }
-
-  #checkPositions(positions: readonly number[]): void {
-    const wrong = positions.find(
-      (position) => !(Number.isInteger(position) && position >= 0 && position < this.length),
-    );
-    if (wrong !== undefined) {
-      throw new InvalidArgumentError({
-        what: this.length === 0 ? 'The context is empty.' : 'A position is outside the context.',
-        got: String(wrong),
-        expected: this.length === 0 ? 'at least one id' : `a whole number from 0 to ${this.length - 1}`,
-        ...(this.length === 0 && { fix: 'append a prompt first' }),
-      });
     }
   }
 }

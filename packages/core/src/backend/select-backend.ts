@@ -36,6 +36,13 @@ export interface BackendChoice {
   readonly rejected: readonly { readonly name: string; readonly reason: string }[];
 }
 
+interface Rejection {
+  readonly name: string;
+  readonly reason: string;
+  /** For the sentence that says why another was chosen. */
+  readonly brief: string;
+}
+
 /**
  * Tries the candidates in order; unsuitable ones are disposed of. Throws BackendUnavailableError listing why each was
  * rejected, and AbortedError (with nothing left behind) when the signal is.
@@ -45,7 +52,7 @@ export async function selectBackend(
   requirements: BackendRequirements = {},
 ): Promise<BackendChoice> {
   const { only, signal } = requirements;
-  const rejected: { name: string; reason: string }[] = [];
+  const rejected: Rejection[] = [];
   const causes: unknown[] = [];
   for (const candidate of candidates) {
     if (only !== undefined && candidate.name !== only) continue;
@@ -56,16 +63,17 @@ export async function selectBackend(
       backend = await candidate.create();
       const missing = await whatIsMissing(backend, requirements);
       suits = missing === null && signal?.aborted !== true;
-      if (missing !== null) rejected.push({ name: candidate.name, reason: missing });
+      if (missing !== null) rejected.push({ name: candidate.name, reason: missing, brief: missing });
     } catch (error) {
       causes.push(error);
-      rejected.push({ name: candidate.name, reason: messageOf(error) });
+      rejected.push({ name: candidate.name, reason: messageOf(error), brief: briefOf(error) });
     } finally {
       if (!suits) backend?.dispose();
     }
     throwIfAborted(signal, 'Choosing a backend');
     if (backend !== null && suits) {
-      return { backend, reason: reasonFor(candidate, rejected, requirements), rejected };
+      const told = rejected.map(({ name, reason }) => ({ name, reason }));
+      return { backend, reason: reasonFor(candidate, rejected, requirements), rejected: told };
     }
   }
   const names = candidates.map(({ name }) => name).join(', ');
@@ -96,14 +104,15 @@ async function whatIsMissing(
   return null;
 }
 
-function reasonFor(
-  { name }: BackendCandidate,
-  rejected: readonly { readonly name: string; readonly reason: string }[],
-  { only }: BackendRequirements,
-): string {
+function reasonFor({ name }: BackendCandidate, rejected: readonly Rejection[], { only }: BackendRequirements): string {
   if (only !== undefined) return `${name} was asked for`;
   if (rejected.length === 0) return `${name} is the first choice and works here`;
-  return `${name} is the first that works here (${rejected.map((no) => `${no.name}: ${no.reason}`).join('; ')})`;
+  return `${name} is the first that works here (${rejected.map((no) => `${no.name}: ${no.brief}`).join('; ')})`;
+}
+
+/** What went wrong, without what to do about it: something else was chosen. */
+function briefOf(error: unknown): string {
+  return InAttentionError.isInstance(error) ? error.what : messageOf(error);
 }
 
 function messageOf(error: unknown): string {
