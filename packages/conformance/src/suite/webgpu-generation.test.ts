@@ -7,7 +7,7 @@ import type { Backend } from '@inattention/core';
 import { EagerOperations } from '@inattention/core';
 import { contextModes, type ModelConfig } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
-import { generate } from '@inattention/model';
+import { generate, Session } from '@inattention/model';
 import { createWebGpuBackend, openDevice } from '@inattention/webgpu';
 import { watchDevice } from '@inattention/webgpu/testing';
 import { afterAll, describe, expect, test, vi } from 'vitest';
@@ -19,6 +19,7 @@ import { randomIds, smallConfigs, smallModel } from './small-models.ts';
 vi.setConfig({ testTimeout: 240_000 });
 
 const { device } = await openDevice();
+const pure = smallConfigs['rope, w = 3'] as ModelConfig;
 afterAll(() => device.destroy());
 
 async function greedy(backend: Backend, golden: GoldenCase): Promise<number[]> {
@@ -41,8 +42,23 @@ describe('greedy ids equal the CPU’s', async () => {
   }
 });
 
+test('sessions of different modes and lengths in one pass equal each alone', async () => {
+  using backend = await createWebGpuBackend({ device });
+  using model = smallModel(backend, pure);
+  const sessions = contextModes.map((context) => model.createSession({ context }));
+  for (const [order, session] of sessions.entries()) {
+    await session.append(randomIds(40 + 90 * order, pure.vocabSize, order));
+  }
+  const together = await Session.nextLogits(sessions);
+  for (const [order, session] of sessions.entries()) {
+    const alone = await session.nextLogits();
+    const largest = Math.max(...alone.map(Math.abs));
+    const worst = Math.max(...alone.map((logit, id) => Math.abs(logit - (together[order]?.[id] ?? Number.NaN))));
+    expect(worst, session.mode).toBeLessThan(1e-5 * largest);
+  }
+});
+
 const generated = 500;
-const pure = smallConfigs['rope, w = 3'] as ModelConfig;
 
 describe(`bytes of ${generated} generated tokens`, () => {
   test.each(contextModes)('%s', async (context) => {
