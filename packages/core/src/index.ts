@@ -66,6 +66,7 @@ export { IndexTensor } from './operations/index-tensor.ts';
 export type { MatmulOptions } from './operations/matmul.ts';
 export type { AttentionOptions, Operations, ScopeResult } from './operations/operations.ts';
 export type { Normalised, NormGradients } from './operations/rms-norm.ts';
+export { RowGroups } from './operations/row-groups.ts';
 export {
   type BlockScaledArray,
   blockScaledBytes,

@@ -32,6 +32,14 @@ interface Step {
   readonly recorded: Recorded;
 }
 
+/** A stretch of operations that is computed twice. */
+export interface Recomputed {
+  /** Its result, of which only that is kept. */
+  readonly forward: (operations: EagerOperations, inputs: readonly Tensor[]) => Tensor;
+  /** The same, recorded. */
+  readonly again: (recording: RecordingOperations, inputs: readonly Variable[]) => Variable;
+}
+
 export class RecordingOperations implements Operations<Variable> {
   readonly #operations: EagerOperations;
   readonly #steps: Step[] = [];
@@ -158,6 +166,31 @@ export class RecordingOperations implements Operations<Variable> {
   }
 
   /**
+   * Records a stretch of operations of which only the result is kept: it is computed again when its gradients are asked
+   * for (Chen et al., arXiv 1604.06174). `forward` computes it; `again` records the same on leaves with the same values.
+   */
+  checkpoint(inputs: readonly Variable[], { forward, again }: Recomputed): Variable {
+    return this.record(inputs, (run) => ({
+      output: run.scope(() =>
+        forward(
+          run,
+          inputs.map(({ value }) => value),
+        ),
+      ),
+      backward: (gradients, gradient, _wanted, present) => {
+        using recording = new RecordingOperations(gradients.separate('activations'));
+        const leaves = inputs.map(({ value, differentiable }) => new Variable(value, differentiable));
+        using found = recording.#differentiate(again(recording, leaves), gradient, gradients, leaves, present);
+        // What was present has been added to in place.
+        return leaves.map((leaf, place) => {
+          const part = present[place] === undefined ? found.take(leaf) : undefined;
+          return part === undefined ? null : gradients.own(part);
+        });
+      },
+    }));
+  }
+
+  /**
    * Gradients of a scalar loss for every parameter it depends on; others have no entry. Frees what the forward pass kept as
    * it goes, the loss included: read it before, or keep `loss.value.reshape([])`. The recording cannot be used again.
    */
@@ -165,9 +198,29 @@ export class RecordingOperations implements Operations<Variable> {
     this.#alive();
     this.#checkLoss(loss);
     const run = this.#operations.separate('gradients');
+    using one = run.full(loss.shape, 1);
+    return this.#differentiate(loss, one, run, [], []);
+  }
+
+  /**
+   * Gradients from that of `output` on; `leaves` may have gradients already, which are added to in place. Frees what the
+   * forward pass kept as it goes.
+   */
+  #differentiate(
+    output: Variable,
+    gradient: Tensor,
+    operations: EagerOperations,
+    leaves: readonly Variable[],
+    present: readonly (Tensor | undefined)[],
+  ): Gradients {
+    const run = operations.separate();
     const gradients = new Gradients();
+    const shared = (variable: Variable, tensor: Tensor) => gradients.add(run, variable, tensor.reshape(tensor.shape));
     try {
-      gradients.add(run, loss, run.full(loss.shape, 1));
+      present.forEach((tensor, place) => {
+        if (tensor !== undefined) shared(leaves[place] as Variable, tensor);
+      });
+      shared(output, gradient);
       for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
         try {
           differentiate(run, step, gradients);

@@ -87,7 +87,7 @@ export interface GatherRowsArguments {
 
 /**
  * out[rows[u]] += Σ_{s = starts[u]}^{starts[u+1]−1} source[order[s]], for u in 0 … count−1. Rows are distinct, so the
- * result does not depend on scheduling: deterministic without float atomics.
+ * result does not depend on scheduling: deterministic without float atomics. A source row may be used several times.
  */
 export interface ScatterAddRowsArguments {
   /** f32 [n, width]. */

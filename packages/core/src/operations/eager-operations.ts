@@ -27,7 +27,8 @@ import type { AttentionOptions, Operations, ScopeResult } from './operations.ts'
 import { mean, reduce } from './reduce.ts';
 import { type Normalised, type NormGradients, rmsNorm, rmsNormBackward, rmsNormWithInverse } from './rms-norm.ts';
 import { rope } from './rope.ts';
-import { addRows, embed, gatherRows, scatterAddRows } from './rows.ts';
+import type { RowGroups } from './row-groups.ts';
+import { addGroupedRows, addRows, embed, gatherRows, scatterAddRows } from './rows.ts';
 import { swiglu, swigluBackward } from './swiglu.ts';
 
 export interface EagerOptions {
@@ -209,6 +210,11 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
   /** Rows `ids` of `table` [rows, D] += `source` [n, D], in place; −1 adds nowhere. */
   addRows(table: Tensor, ids: IndexTensor, source: Tensor): void {
     addRows(this, table, ids, source);
+  }
+
+  /** As addRows, with ids that were sorted once for many additions. */
+  addGroupedRows(table: Tensor, groups: RowGroups, source: Tensor): void {
+    addGroupedRows(this, table, groups, source);
   }
 
   cast(input: Tensor, dtype: DType): Tensor {

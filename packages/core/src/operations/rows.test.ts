@@ -5,6 +5,7 @@ import { seededRandom } from '../../test/random.ts';
 import { DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
 import { EagerOperations } from './eager-operations.ts';
+import { RowGroups } from './row-groups.ts';
 
 const [count, width] = [6, 3];
 const table = Float32Array.from({ length: count * width }, (_, i) => i);
@@ -64,6 +65,31 @@ it('adds rows to a table in place', async () => {
     return into;
   });
   expect(got).toEqual(Float32Array.of(1, 1, 2, 2, 14, 25));
+});
+
+it('adds rows that were sorted once, a source row to several rows', async () => {
+  const [got] = await onDevice(({ backend, operations, tensor }) => {
+    const into = tensor([1, 1, 2, 2, 3, 3], [3, 2]);
+    using groups = new RowGroups(backend, [Int32Array.of(2, -1, 2), Int32Array.of(0, 1, -1)]);
+    operations.addGroupedRows(into, groups, tensor([10, 20, 5, 5, 1, 2], [3, 2]));
+    operations.addGroupedRows(into, groups, tensor([1, 0, 1, 0, 1, 0], [3, 2]));
+    return into;
+  });
+  expect(got).toEqual(Float32Array.of(12, 21, 8, 7, 16, 25));
+});
+
+it('refuses groups that do not fit', () => {
+  const backend = createHostBackend();
+  const operations = new EagerOperations(backend);
+  const before = backend.ledger.snapshot().liveTotal;
+  expect(() => new RowGroups(backend, [Int32Array.of(0, 1), Int32Array.of(0)])).toThrow(ShapeError);
+  expect(() => new RowGroups(backend, [Int32Array.of(0, -2)])).toThrow(InvalidArgumentError);
+  expect(backend.ledger.snapshot().liveTotal).toBe(before);
+  using groups = new RowGroups(backend, [Int32Array.of(0, 3)]);
+  const [table, source] = [operations.zeros([3, 2]), operations.zeros([2, 2])];
+  expect(() => operations.addGroupedRows(table, groups, source)).toThrow(/does not have. Got: row 3/);
+  expect(() => operations.addGroupedRows(operations.zeros([4, 3]), groups, source)).toThrow(ShapeError);
+  expect(() => operations.addGroupedRows(operations.zeros([4, 2]), groups, table)).toThrow(ShapeError);
 });
 
 it.each([[[]], [[-1, -1]]])('adds nothing for ids %j', async (nothing) => {

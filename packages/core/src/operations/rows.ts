@@ -2,9 +2,10 @@
 
 import { DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import { expectShape, formatShape, sizeOf } from '../tensor/shape.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { IndexTensor } from './index-tensor.ts';
 import { expectFloat, expectHere, expectWeight, type OperationContext, produce } from './operation-context.ts';
+import { RowGroups } from './row-groups.ts';
 
 /** Rows `ids` of a table [R, D] (or [R, ...]) as [n, ...]; zeros for −1. Ids are checked against the host copy. */
 export function embed(context: OperationContext, table: Tensor, ids: IndexTensor): Tensor {
@@ -89,44 +90,36 @@ export function addRows(context: OperationContext, table: Tensor, ids: IndexTens
   expectFloat(context, source, 'addRows: the source', [ids.length, null]);
   expectFloat(context, table, 'addRows: the table', [null, source.shape[1] as number]);
   checkIds(ids.values, table.shape[0] as number, 'addRows');
-  context.scope(() => scatterInto(context, table, ids, source));
+  scatterInto(context, table, ids, source);
 }
 
-/** In the innermost scope, which disposes of what is uploaded. */
+/** As addRows, with ids that were sorted before. */
+export function addGroupedRows(context: OperationContext, table: Tensor, groups: RowGroups, source: Tensor): void {
+  expectFloat(context, source, 'addGroupedRows: the source', [groups.sourceRows, null]);
+  expectFloat(context, table, 'addGroupedRows: the table', [null, source.shape[1] as number]);
+  expectHere(context, groups.rows, 'addGroupedRows: the groups');
+  const [rows = 0] = table.shape;
+  if (groups.tableRows > rows) {
+    throw new ShapeError({
+      what: 'addGroupedRows: the groups name a row that the table does not have.',
+      got: `row ${groups.tableRows - 1}`,
+      expected: `−1 … ${rows - 1}`,
+    });
+  }
+  addGroups(context, table, groups, source);
+}
+
 function scatterInto(context: OperationContext, out: Tensor, ids: IndexTensor, source: Tensor): void {
-  const groups = groupByRow(ids.values);
-  if (out.size === 0 || groups.rows.length === 0) return;
-  const upload = (values: Int32Array) => context.own(Tensor.from(context.backend, values, [values.length], 'scratch'));
-  context.backend.primitives.scatterAddRows({
-    source,
-    rows: upload(groups.rows),
-    starts: upload(groups.starts),
-    order: upload(groups.order),
-    count: groups.rows.length,
-    width: source.shape[1] as number,
-    out,
-  });
+  if (ids.values.every((id) => id < 0)) return;
+  using groups = new RowGroups(context.backend, [ids.values], 'scratch');
+  addGroups(context, out, groups, source);
 }
 
-/** Positions sorted by id, then position, with the start of each id's run; negative ids are left out. */
-function groupByRow(ids: Int32Array): { rows: Int32Array; starts: Int32Array; order: Int32Array } {
-  // One number per position that sorts by id first: typed arrays sort numbers natively.
-  const keys = new Float64Array(ids.length);
-  let kept = 0;
-  ids.forEach((id, position) => {
-    if (id >= 0) keys[kept++] = id * ids.length + position;
-  });
-  const order = Int32Array.from(keys.subarray(0, kept).sort(), (key) => key % ids.length);
-  const rows: number[] = [];
-  const starts: number[] = [];
-  order.forEach((position, place) => {
-    const id = ids[position] as number;
-    if (rows.at(-1) === id) return;
-    rows.push(id);
-    starts.push(place);
-  });
-  starts.push(kept);
-  return { rows: Int32Array.from(rows), starts: Int32Array.from(starts), order };
+function addGroups(context: OperationContext, out: Tensor, groups: RowGroups, source: Tensor): void {
+  if (out.size === 0 || groups.count === 0) return;
+  const { rows, starts, order, count } = groups;
+  const width = source.shape[1] as number;
+  context.backend.primitives.scatterAddRows({ source, rows, starts, order, count, width, out });
 }
 
 function checkIds(ids: Int32Array, rows: number, where: string): void {

@@ -49,6 +49,12 @@ export function rowTests(group: Group): void {
         ]),
       ),
     );
+    group.test('scatterAddRows: source rows that go to several rows', (trial) =>
+      checkScatters(
+        trial,
+        lengthsUpTo(256).map((count) => ({ width: 6, rows: 10, ids: idsBelow(3, 3 * count), sources: count })),
+      ),
+    );
   });
 }
 
@@ -118,13 +124,19 @@ interface Scatter {
   readonly rows: number;
   /** Of each row added. */
   readonly ids: readonly number[];
+  /** Rows of the source, which come again and again. Default: one per id. */
+  readonly sources?: number;
 }
 
 async function checkScatters({ backend, expectClose }: Trial, scatters: readonly Scatter[]): Promise<void> {
   const random = randomNumbers(32);
   await atEachOffset(backend, async (arrays) => {
-    for (const { width, rows, ids } of scatters) {
-      const source = ndArray([ids.length, width], random.normals(ids.length * width));
+    for (const { width, rows, ids, sources = ids.length } of scatters) {
+      const source = ndArray([sources, width], random.normals(sources * width));
+      const added = ndArray(
+        [ids.length, width],
+        Float64Array.from({ length: ids.length * width }, (_, i) => source.data[i % (sources * width)] as number),
+      );
       const before = ndArray([rows, width], random.normals(rows * width));
       const named = [...new Set(ids)]; // in the order of their first appearance
       const order = named.flatMap((row) => [...ids.keys()].filter((i) => ids[i] === row));
@@ -134,12 +146,15 @@ async function checkScatters({ backend, expectClose }: Trial, scatters: readonly
         source: arrays.floats(source.shape, source.data),
         rows: arrays.integers([named.length], named),
         starts: arrays.integers([named.length + 1], [...starts, ids.length]),
-        order: arrays.integers([ids.length], order),
+        order: arrays.integers(
+          [ids.length],
+          order.map((i) => i % sources),
+        ),
         count: named.length,
         width,
         out,
       });
-      expectClose(await arrays.read(out), scatterAddRows(before, ids, source).data, {
+      expectClose(await arrays.read(out), scatterAddRows(before, ids, added).data, {
         operation: 'scatterAddRows',
         what: `${ids.length} rows of ${width} into ${rows}`,
       });
