@@ -98,8 +98,11 @@ function addressAt(addresses: usize, i: i32): usize {
   return <usize>load<u32>(addresses + ((<usize>i) << 2));
 }
 
-/** Columns beyond the last entry repeat it: their scores are never read. */
-function packKeys(addresses: usize, entries: i32, headDim: i32, panels: usize): void {
+/**
+ * Rows of C floats, by address, transposed into panels of 16 rows. Columns beyond the last row repeat it: what comes of them
+ * is never read.
+ */
+export function packKeys(addresses: usize, entries: i32, headDim: i32, panels: usize): void {
   const last = entries - 1;
   const columns = (entries + panelColumns - 1) & ~(panelColumns - 1);
   for (let i = 0; i < columns; i += 4) {
@@ -115,7 +118,8 @@ function packKeys(addresses: usize, entries: i32, headDim: i32, panels: usize): 
   }
 }
 
-function packValues(addresses: usize, entries: i32, headDim: i32, panels: usize): void {
+/** At most `packedEntries` rows of C floats, by address, in panels of 16 of their floats; missing ones are 0. */
+export function packValues(addresses: usize, entries: i32, headDim: i32, panels: usize): void {
   const panelBytes = (<usize>(packedEntries * panelColumns)) << 2;
   const rest = headDim & (panelColumns - 1);
   const whole = headDim - rest;

@@ -3,7 +3,7 @@
 export { adamw } from './adamw';
 export { attend, attendScratchWords } from './attend';
 export { attendWeights, weightsScratchWords } from './attend-weights';
-export { attendBackward } from './attend-backward';
+export { attendBackward, attendBackwardScratchWords } from './attend-backward';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';
 export {
   add,

@@ -79,7 +79,74 @@ export function twoRows(
   }
 }
 
-/** The same for one row. */
+/**
+ * The same for two neighbouring columns of A, which lies transposed, [K][…], its rows `stride` bytes apart: nothing is packed
+ * to turn it.
+ */
+export function twoColumns(
+  a: usize,
+  stride: usize,
+  panel: usize,
+  out: usize,
+  rowOut: usize,
+  depth: i32,
+  scale: f32,
+  add: bool,
+): void {
+  let c00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let c02 = f32x4.splat(0);
+  let c03 = f32x4.splat(0);
+  let c10 = f32x4.splat(0);
+  let c11 = f32x4.splat(0);
+  let c12 = f32x4.splat(0);
+  let c13 = f32x4.splat(0);
+  let pa = a;
+  let pb = panel;
+  const end = panel + ((<usize>(depth & ~1)) << 6);
+  while (pb < end) {
+    const b00 = v128.load(pb);
+    const b01 = v128.load(pb, 16);
+    const b02 = v128.load(pb, 32);
+    const b03 = v128.load(pb, 48);
+    const a00 = v128.load32_splat(pa);
+    const a01 = v128.load32_splat(pa, 4);
+    c00 = madd(a00, b00, c00);
+    c01 = madd(a00, b01, c01);
+    c02 = madd(a00, b02, c02);
+    c03 = madd(a00, b03, c03);
+    c10 = madd(a01, b00, c10);
+    c11 = madd(a01, b01, c11);
+    c12 = madd(a01, b02, c12);
+    c13 = madd(a01, b03, c13);
+    pa += stride;
+    if (pb == 1) break; // never: see the head of this file
+    const b10 = v128.load(pb, 64);
+    const b11 = v128.load(pb, 80);
+    const b12 = v128.load(pb, 96);
+    const b13 = v128.load(pb, 112);
+    const a10 = v128.load32_splat(pa);
+    const a11 = v128.load32_splat(pa, 4);
+    c00 = madd(a10, b10, c00);
+    c01 = madd(a10, b11, c01);
+    c02 = madd(a10, b12, c02);
+    c03 = madd(a10, b13, c03);
+    c10 = madd(a11, b10, c10);
+    c11 = madd(a11, b11, c11);
+    c12 = madd(a11, b12, c12);
+    c13 = madd(a11, b13, c13);
+    pa += stride;
+    pb += 128;
+  }
+  put16(out, c00, c01, c02, c03, scale, add);
+  put16(out + rowOut, c10, c11, c12, c13, scale, add);
+  if (depth & 1) {
+    oneRow(pa, pb, out, 1, scale, true);
+    oneRow(pa + 4, pb, out + rowOut, 1, scale, true);
+  }
+}
+
+/** As `twoRows`, for one row. */
 export function oneRow(row: usize, panel: usize, out: usize, depth: i32, scale: f32, add: bool): void {
   let c0 = f32x4.splat(0);
   let c1 = f32x4.splat(0);

@@ -60,7 +60,10 @@ export function floatArgument(place: usize): f32 {
   return load<f32>(record + (place << 2));
 }
 
-/** Runs task(0) … task(count − 1), each once, in any order and on any thread; returns when all are done. */
+/**
+ * Runs task(count − 1) … task(0), each once, on any thread, and returns when all are done. They are begun in this order, so a
+ * task may wait for what one of a higher number does (`awaitTurn`).
+ */
 export function runTasks(task: (task: i32) => void, count: i32): void {
   if (ASC_FEATURE_THREADS) {
     if (threads > 1 && count > 1) {
@@ -68,7 +71,7 @@ export function runTasks(task: (task: i32) => void, count: i32): void {
       return;
     }
   }
-  for (let t = 0; t < count; t += 1) task(t);
+  for (let t = count - 1; t >= 0; t -= 1) task(t);
 }
 
 function shareTasks(task: (task: i32) => void, count: i32): void {
@@ -97,6 +100,26 @@ function takeTasks(): void {
     task(ticket - 1);
     atomic.add<i32>(done, 1);
     if (atomic.load<i32>(callerSleeps) != 0) atomic.notify(done, 1);
+  }
+}
+
+/** Waits until the number at `counter` is `turn`. */
+export function awaitTurn(counter: usize, turn: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    for (let poll = 0; poll < polls; poll += 1) {
+      if (atomic.load<i32>(counter) == turn) return;
+    }
+    for (let at = atomic.load<i32>(counter); at != turn; at = atomic.load<i32>(counter)) {
+      atomic.wait<i32>(counter, at, -1);
+    }
+  }
+}
+
+/** Makes the number at `counter` `turn`, for those who wait for it. */
+export function giveTurn(counter: usize, turn: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    atomic.store<i32>(counter, turn);
+    atomic.notify(counter, -1);
   }
 }
 

@@ -183,6 +183,7 @@ export interface Kernels {
     scale: number,
     scratch: Address,
   ): void;
+  attendBackwardScratchWords(count: number, heads: number, kvHeads: number, headDim: number): number;
   attendBackward(
     queries: Address,
     positions: Address,
@@ -202,6 +203,7 @@ export interface Kernels {
     headDim: number,
     firstPosition: number,
     scale: number,
+    scratch: Address,
   ): void;
 }
 

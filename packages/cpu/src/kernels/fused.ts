@@ -117,25 +117,29 @@ export function fusedKernels(context: KernelContext): FusedOperations {
     attendBackward(args) {
       const [count = 0, heads = 0, headDim = 0] = args.queries.shape;
       const [entries = 0, kvHeads = 0] = args.keys.shape;
-      kernels.attendBackward(
-        context.address(args.queries),
-        context.address(args.positions),
-        context.address(args.keys),
-        context.address(args.values),
-        context.optional(args.slopes),
-        context.address(args.out),
-        context.address(args.logSumExp),
-        context.address(args.gradOut),
-        context.address(args.gradQueries),
-        context.address(args.gradKeys),
-        context.address(args.gradValues),
-        count,
-        heads,
-        entries,
-        kvHeads,
-        headDim,
-        args.firstPosition,
-        args.scale,
+      const words = kernels.attendBackwardScratchWords(count, heads, kvHeads, headDim);
+      context.withScratch(words * 4, (scratch) =>
+        kernels.attendBackward(
+          context.address(args.queries),
+          context.address(args.positions),
+          context.address(args.keys),
+          context.address(args.values),
+          context.optional(args.slopes),
+          context.address(args.out),
+          context.address(args.logSumExp),
+          context.address(args.gradOut),
+          context.address(args.gradQueries),
+          context.address(args.gradKeys),
+          context.address(args.gradValues),
+          count,
+          heads,
+          entries,
+          kvHeads,
+          headDim,
+          args.firstPosition,
+          args.scale,
+          scratch,
+        ),
       );
     },
     crossEntropy({ logits, targets, nll, logSumExp }) {
