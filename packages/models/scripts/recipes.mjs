@@ -19,11 +19,11 @@ const trainedAt512 = {
   contextLength: 512,
   batch: 8,
   validation: 0.02,
-  steps: 12000,
+  steps: 3000,
   learningRate: 0.003,
   minLearningRate: 0.0003,
   schedule: 'cosine',
-  warmup: 200,
+  warmup: 100,
 };
 
 /** By name, in the order in which they are made. */
