@@ -19,7 +19,7 @@ const trainedAt512 = {
   contextLength: 512,
   batch: 8,
   validation: 0.02,
-  steps: 3000,
+  steps: 1600,
   learningRate: 0.003,
   minLearningRate: 0.0003,
   schedule: 'cosine',
