@@ -56,7 +56,14 @@ export function smallContextModel(
     embedding: weight(V, D),
     positions: config.positionEmbeddingType === 'learned' ? weight(config.maxPositionEmbeddings, D) : null,
     initialState: window === 1 ? null : weight(window - 1, D, D),
-    layers: config.attentionTypes.map(() => ({ norm: weight(D), key: weight(width, D), value: weight(width, D) })),
+    layers: config.attentionTypes.map(() => ({
+      norm: weight(D),
+      key: weight(width, D),
+      value: weight(width, D),
+      keyBias: config.attentionBias === undefined ? null : weight(width),
+      valueBias: config.attentionBias === undefined ? null : weight(width),
+      keyNorm: config.queryKeyNorm ? weight(headDim) : null,
+    })),
   };
   return { backend, model: new ContextModel(operations, config, weights, rest) };
 }

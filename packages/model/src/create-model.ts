@@ -1,7 +1,7 @@
 /**
  * A new model with random weights: what training starts from, and what benches and tests run. Normal with standard
- * deviation 0.02 (GPT-2's), residual projections scaled by 1/√(2L), norms at 1, the initial-state window at 0 unless
- * `windowDeviation` says otherwise.
+ * deviation 0.02 (GPT-2's), residual projections scaled by 1/√(2L), norms at 1, biases at 0 unless `biasDeviation` says
+ * otherwise, the initial-state window at 0 unless `windowDeviation` does.
  */
 
 import { type Backend, EagerOperations, type Shape, sizeOf, type Tensor } from '@inattention/core';
@@ -20,6 +20,8 @@ export interface CreateOptions {
   readonly deviation?: number;
   /** Standard deviation of the initial-state window M. Default 0: the window starts switched off. */
   readonly windowDeviation?: number;
+  /** Standard deviation of biases. Default 0. */
+  readonly biasDeviation?: number;
   /** Bytes each table may take. Default: no limit. */
   readonly tableBudget?: number;
   /** What matrices are kept in. Default f32. */
@@ -33,7 +35,8 @@ export function* randomWeights(
     seed = 0,
     deviation = 0.02,
     windowDeviation = 0,
-  }: Pick<CreateOptions, 'seed' | 'deviation' | 'windowDeviation'> = {},
+    biasDeviation = 0,
+  }: Pick<CreateOptions, 'seed' | 'deviation' | 'windowDeviation' | 'biasDeviation'> = {},
 ): Generator<{ readonly name: string; readonly shape: Shape; readonly data: Float32Array }> {
   const random = Random.seeded(seed);
   const residual = deviation / Math.sqrt(2 * config.numHiddenLayers);
@@ -45,7 +48,9 @@ export function* randomWeights(
         ? residual
         : name === 'model.initial_state.weight'
           ? windowDeviation
-          : deviation;
+          : name.endsWith('.bias')
+            ? biasDeviation
+            : deviation;
       if (spread > 0) for (let i = 0; i < data.length; i += 1) data[i] = spread * random.normal();
     }
     yield { name, shape, data };
@@ -88,8 +93,8 @@ function placeRandom(
 /** Equal for equal weights, whatever they are kept in: everything that `randomWeights` depends on. */
 function fingerprintOf(
   config: ModelConfig,
-  { seed = 0, deviation = 0.02, windowDeviation = 0 }: CreateOptions,
+  { seed = 0, deviation = 0.02, windowDeviation = 0, biasDeviation = 0 }: CreateOptions,
 ): string {
-  const text = JSON.stringify([serializeConfig(config), seed, deviation, windowDeviation]);
+  const text = JSON.stringify([serializeConfig(config), seed, deviation, windowDeviation, biasDeviation]);
   return `random-${new Fingerprint().addText(text)}`;
 }

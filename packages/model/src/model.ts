@@ -296,6 +296,7 @@ function disposeWeights(weights: DecoderWeights<Tensor>): void {
 /** Every tensor of a decoder, the tied head included (as the embedding again). */
 function weightTensors<V>(weights: DecoderWeights<V>): V[] {
   const { embedding, positions, initialState, layers, norm, head } = weights;
-  const shared = [embedding, positions, initialState, norm, head].filter((value): value is V & {} => value !== null);
-  return [...shared, ...layers.flatMap((layer) => Object.values(layer) as V[])];
+  const all: (V | null)[] = [embedding, positions, initialState, norm, head];
+  for (const layer of layers) all.push(...(Object.values(layer) as (V | null)[]));
+  return all.filter((value): value is V & {} => value !== null);
 }

@@ -14,7 +14,7 @@ import {
   type ModelConfig,
   projectKeysAndValues,
 } from '@inattention/core/math';
-import { decoderLayer, decoderLogits } from './decoder.ts';
+import { decoderLayer, decoderLogits, layerQueries } from './decoder.ts';
 import type { DecoderWeights, LayerWeights } from './decoder-weights.ts';
 import type { Progress } from './progress.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
@@ -115,10 +115,9 @@ export class SessionDecoder {
     const { config, weights, contextModel } = this.#runtime;
     return this.#pass([{ context, positions: Int32Array.of(position), writes: false }], (parts, rows) => {
       const hidden = this.#layers(parts, rows, layer);
-      const { norm, query } = weights.layers[layer] as LayerWeights<Tensor>;
-      const inputs = operations.rmsNorm(hidden, norm, config.rmsNormEps);
-      const { numAttentionHeads: heads, headDim } = config;
-      const queries = operations.reshape(operations.linear(inputs, query), [1, heads, headDim]);
+      const parameters = weights.layers[layer] as LayerWeights<Tensor>;
+      const inputs = operations.rmsNorm(hidden, parameters.norm, config.rmsNormEps);
+      const queries = layerQueries(operations, config, parameters, inputs);
       return context.weights(layer, contextModel.rotate(queries, rows), rows);
     });
   }

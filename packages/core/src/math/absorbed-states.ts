@@ -1,13 +1,15 @@
 /**
  * Attention to context states with absorbed projections (DESIGN §3): q·W_K (g ⊙ x̂) = (g ⊙ W_Kᵀ q)·x̂, and
  * Σ_i a_i W_V (g ⊙ x̂_i) = W_V (g ⊙ Σ_i a_i x̂_i). So the states are keys and values of one head of size D for all layers
- * and heads, and nothing is projected per position. Not for rope, whose rotation stands between W_K and q.
+ * and heads, and nothing is projected per position. A bias of keys adds the same to all scores of a query, which softmax
+ * does not see; one of values is added to the result, since weights add up to 1. Not for rope, whose rotation stands
+ * between W_K and q, and not for normalised keys.
  */
 
 import type { ContextView, PagedRows } from '../backend/context-view.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { attendView, weightsOverView } from './context-blocks.ts';
+import { addValueBias, attendView, weightsOverView } from './context-blocks.ts';
 import type { ContextModel } from './context-model.ts';
 import { consecutive } from './initial-state.ts';
 import { contextPageLength } from './page-sizes.ts';
@@ -69,7 +71,7 @@ export function absorbIntoQueries(model: ContextModel, layer: number, queries: T
   });
 }
 
-/** What a layer makes of weighted sums of context states: W_V (g ⊙ s) with the rows of W_V of each head's group: [T, H, D] to [T, H, C]. */
+/** What a layer makes of weighted sums of context states: W_V (g ⊙ s) + b_V with the rows of W_V of each head's group: [T, H, D] to [T, H, C]. */
 export function projectSums(model: ContextModel, layer: number, sums: Tensor): Tensor {
   const { operations, config, weights } = model;
   const { numKeyValueHeads: groups, headDim, hiddenSize } = config;
@@ -78,7 +80,7 @@ export function projectSums(model: ContextModel, layer: number, sums: Tensor): T
     const inputs = groupsFirst(model, operations.multiply(sums, norm)); // [G, T · H/G, D]
     const byGroup = operations.reshape(value, [groups, headDim, hiddenSize]);
     const outputs = operations.matmul(inputs, byGroup, { transposeB: true }); // [G, T · H/G, C]
-    return headsAfterRows(model, outputs, sums.shape[0] as number);
+    return addValueBias(model, layer, headsAfterRows(model, outputs, sums.shape[0] as number));
   });
 }
 

@@ -123,6 +123,20 @@ export function attendView(model: ContextModel, queries: Tensor, positions: Inde
   return operations.scope(() => operations.attend(queries, positions, view, attendOptions(model)).out);
 }
 
+/** What attention [T, H, C] over values without their bias lacks: b_V of each head's group, since weights add up to 1. */
+export function addValueBias({ operations, config, weights }: ContextModel, layer: number, attended: Tensor): Tensor {
+  const bias = weights.layers[layer]?.valueBias ?? null;
+  if (bias === null) return attended;
+  const { numAttentionHeads: heads, numKeyValueHeads: groups, headDim } = config;
+  return operations.scope(() => {
+    using group = operations.index(
+      Int32Array.from({ length: heads }, (_, head) => Math.floor((head * groups) / heads)),
+    );
+    const perHead = operations.embed(operations.reshape(bias, [groups, headDim]), group); // [H, C]
+    return operations.add(attended, perHead);
+  });
+}
+
 /** A part of a context, as attention reads it once it is computed. */
 export interface ContextBlock {
   readonly start: number;

@@ -3,13 +3,21 @@
  * them and `plan()` predicts. Counted, not timed; what all ways have in common is left out where it is said so.
  */
 
+import { rowKind } from './context-source.ts';
 import type { ModelConfig } from './model-config.ts';
 import { distinctBlockLength } from './page-sizes.ts';
 
 /** What of a configuration the counts depend on. */
 export type CostConfig = Pick<
   ModelConfig,
-  'hiddenSize' | 'headDim' | 'numAttentionHeads' | 'numKeyValueHeads' | 'initialStateWindow' | 'positionEmbeddingType'
+  | 'hiddenSize'
+  | 'headDim'
+  | 'numAttentionHeads'
+  | 'numKeyValueHeads'
+  | 'initialStateWindow'
+  | 'positionEmbeddingType'
+  | 'attentionBias'
+  | 'queryKeyNorm'
 >;
 
 /** k and v of one input of size D: 2 · 2·G·C·D. */
@@ -34,10 +42,10 @@ export function projectedStatesFlops(config: CostConfig, queries: number, entrie
 
 /**
  * The same with absorbed projections: W_Kᵀ q and W_V (Σ a x̂) per query and head, and attention over D numbers a
- * position. Infinite for rope, whose rotation stands between W_K and q.
+ * position. Infinite for rope, whose rotation stands between W_K and q, and for normalised keys.
  */
 export function absorbedStatesFlops(config: CostConfig, queries: number, entries: number): number {
-  if (config.positionEmbeddingType === 'rope') return Number.POSITIVE_INFINITY;
+  if (config.positionEmbeddingType === 'rope' || config.queryKeyNorm) return Number.POSITIVE_INFINITY;
   const { numAttentionHeads: heads, headDim, hiddenSize } = config;
   return 4 * heads * hiddenSize * queries * (entries + headDim);
 }
@@ -87,13 +95,26 @@ function projectedIdsFlops(config: CostConfig, queries: number, count: number, d
 
 /**
  * The same by rows of `distinct` ids, one per offset; each position then adds up w rows of keys and of values, and w
- * terms of size D for its 1/rms. Infinite for learned positions, whose own rows are one per position anyway.
+ * terms of size D for its 1/rms. Infinite for learned positions, whose own rows are one per position anyway, and where
+ * biases or norms stand between sums of rows and keys or values.
  */
 export function distinctIdsFlops(config: CostConfig, count: number, distinct: number): number {
-  if (config.positionEmbeddingType === 'learned') return Number.POSITIVE_INFINITY;
+  if (!attendsToRows(config)) return Number.POSITIVE_INFINITY;
   const { initialStateWindow: window, numKeyValueHeads, headDim, hiddenSize } = config;
   const rows = distinct * (mixFlops(config) + window * projectionFlops(config));
   return rows + count * (4 * window * numKeyValueHeads * headDim + 2 * (window + 1) * hiddenSize);
+}
+
+/** Whether attention can read rows of distinct ids in the place of keys and values. */
+function attendsToRows(config: CostConfig): boolean {
+  if (config.positionEmbeddingType === 'learned') return false;
+  const kind = rowKind(config);
+  return kind === 'finished' || (kind === 'sums' && config.attentionBias === undefined);
+}
+
+/** Biases and norm of `entries` keys and values: some additions and products a number. */
+export function finishFlops({ numKeyValueHeads, headDim }: CostConfig, entries: number): number {
+  return 6 * numKeyValueHeads * headDim * entries;
 }
 
 /** Distinct ids of n tokens of text grow about as n^0.6 (Heaps' law; English in GPT-2's vocabulary: 0.57 to 0.72). */

@@ -51,7 +51,9 @@ export class ContextModel implements ContextSource {
     this.inattentionLayers = inattentionLayers(config);
     const { backend } = operations;
     this.angles =
-      config.positionEmbeddingType === 'rope' ? createRopeAngles(backend, config.headDim, config.ropeTheta) : null;
+      config.positionEmbeddingType === 'rope'
+        ? createRopeAngles(backend, config.headDim, config.ropeTheta, config.ropeScaling)
+        : null;
     this.slopes =
       config.positionEmbeddingType === 'alibi'
         ? Tensor.from(

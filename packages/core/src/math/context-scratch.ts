@@ -6,6 +6,7 @@
 
 import { blockEntries, tileQueries } from '../operations/attend.ts';
 import type { ContextMode } from './context-mode.ts';
+import { rowKind } from './context-source.ts';
 import type { ModelConfig } from './model-config.ts';
 import { contextPageLength, distinctBlockLength } from './page-sizes.ts';
 
@@ -15,8 +16,9 @@ export function attendScratchBytes(config: ModelConfig, mode: ContextMode, queri
   const overKeys = attentionNumbers(config, queries, groups, headDim);
   switch (mode) {
     case 'kv':
-    case 'tables':
       return 4 * overKeys;
+    case 'tables':
+      return 4 * (overKeys + (rowKind(config) === 'parts' ? expandNumbers(config) : biasNumbers(config, queries)));
     case 'states':
       return 4 * Math.max(projectionNumbers(config) + overKeys, absorbedNumbers(config, queries));
     case 'ids': {
@@ -38,14 +40,27 @@ function attentionNumbers(config: ModelConfig, queries: number, groups: number, 
   return entries + scores + 10 * rows * heads * (size + 4) + 2 * queries * heads * (size + 4);
 }
 
+/** A page of sums made keys and values: slots, sums, scaled; biased, normalised (five copies), and rotated. */
+function expandNumbers({ initialStateWindow, numKeyValueHeads, headDim }: ModelConfig): number {
+  const ofPosition = (4 + finishCopies + 6) * numKeyValueHeads * headDim + 6 * headDim + numKeyValueHeads + 2;
+  return contextPageLength * ofPosition + initialStateWindow;
+}
+
+/** b_V of each head, and what attention returned before it was added. */
+function biasNumbers({ attentionBias, numAttentionHeads, headDim }: ModelConfig, queries: number): number {
+  return attentionBias === undefined ? 0 : numAttentionHeads * ((queries + 1) * headDim + 1);
+}
+
 /** Initial states of a block: per offset e, P, their sum, M_j e and the state so far; then the norm. */
 function stateNumbers({ initialStateWindow: window, hiddenSize }: ModelConfig): number {
   return contextPageLength * ((5 * window + 2) * hiddenSize + 2 * window);
 }
 
-/** States of a block and their product with g, keys, values, and what rotating makes of the keys. */
-function projectionNumbers({ hiddenSize, numKeyValueHeads, headDim }: ModelConfig): number {
-  return contextPageLength * (2 * hiddenSize + 9 * numKeyValueHeads * headDim + 6 * headDim + numKeyValueHeads);
+/** States of a block and their product with g, keys, values, biases and norm, and what rotating makes of the keys. */
+function projectionNumbers(config: ModelConfig): number {
+  const { hiddenSize, numKeyValueHeads, headDim } = config;
+  const copies = 9 + (finishes(config) ? finishCopies : 0);
+  return contextPageLength * (2 * hiddenSize + copies * numKeyValueHeads * headDim + 6 * headDim + numKeyValueHeads);
 }
 
 /** Terms M_j e of a block's distinct ids, and where each position finds its own. */
@@ -58,7 +73,8 @@ function termNumbers({ initialStateWindow, hiddenSize, vocabSize }: ModelConfig)
 function distinctNumbers(config: ModelConfig): number {
   const { vocabSize, initialStateWindow: window, hiddenSize, numKeyValueHeads, headDim } = config;
   const positions = distinctBlockLength + window;
-  const rows = Math.min(vocabSize, positions) * (hiddenSize + 2 * (window + 1) * numKeyValueHeads * headDim);
+  const copies = 2 * (window + 1) + (finishes(config) ? finishCopies : 0);
+  const rows = Math.min(vocabSize, positions) * (hiddenSize + copies * numKeyValueHeads * headDim);
   return termNumbers(config) + rows + 2 * positions + contextPageLength * (5 * hiddenSize + 1);
 }
 
@@ -66,5 +82,12 @@ function distinctNumbers(config: ModelConfig): number {
 function absorbedNumbers(config: ModelConfig, queries: number): number {
   const { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim } = config;
   const absorbed = 5 * queries * numAttentionHeads * hiddenSize + numKeyValueHeads * headDim * hiddenSize;
-  return absorbed + attentionNumbers(config, queries, 1, hiddenSize);
+  return absorbed + attentionNumbers(config, queries, 1, hiddenSize) + biasNumbers(config, queries);
+}
+
+/** Copies of keys or values that biases (two) and the keys' norm (five, not fused) make at most. */
+const finishCopies = 7;
+
+function finishes({ attentionBias, queryKeyNorm }: ModelConfig): boolean {
+  return attentionBias !== undefined || queryKeyNorm === true;
 }

@@ -3,6 +3,8 @@
  * (DESIGN §3), v likewise, so U ids cost w · U projections where positions would cost one each. It is what a table keeps,
  * made for one block and one layer and dropped: mode `ids` keeps nothing.
  *
+ * With w = 1, where keys have biases or norms, rows are finished keys and values (`rowKind`) and there is no scale.
+ *
  * Scratch, for B = `distinctBlockLength`, is at most that of U ≤ B + w − 1 ids: w terms of D numbers and w rows of keys
  * and of values for each, 8 bytes a position, and twice D numbers for each of a page of positions.
  */
@@ -10,7 +12,7 @@
 import type { ContextView } from '../backend/context-view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextModel } from './context-model.ts';
-import { projectKeysAndValues } from './context-source.ts';
+import { projectKeysAndValues, projectLinearly, rowKind } from './context-source.ts';
 import { contextPageLength } from './page-sizes.ts';
 import { type DistinctIds, sumTerms, termsOf } from './states-by-id.ts';
 
@@ -34,8 +36,10 @@ export function distinctBlockView(
   const length = lead + count;
   const index = operations.upload(slots, [slots.length], 'scratch');
   work.blockRows += window * ids.length;
-  const { keys, values, scale } = operations.scope(() => {
+  const finished = rowKind(config) === 'finished';
+  const { scale, ...rows } = operations.scope(() => {
     const terms = termsOf(model, ids);
+    if (finished) return { ...finishTerm(model, layer, terms[0] as Tensor) };
     return { ...projectTerms(model, layer, terms), scale: scales(model, terms, index, count, lead) };
   });
   return {
@@ -44,13 +48,27 @@ export function distinctBlockView(
     kvHeads: numKeyValueHeads,
     headDim,
     window,
-    rows: { pages: [{ keys, values }], rowsPerPage: window * ids.length },
+    rows: { pages: [rows], rowsPerPage: window * ids.length },
     pageLength: length,
     index: [operations.slice(index, ahead - lead, length)],
-    scale: [scale],
+    scale: scale === undefined ? null : [scale],
     positionRows: null,
     rope: model.angles,
   };
+}
+
+/** Keys (not rotated) and values of the ids themselves, [U, G, C]. */
+function finishTerm(
+  model: ContextModel,
+  layer: number,
+  term: Tensor,
+): { keys: Tensor; values: Tensor; scale?: Tensor } {
+  const { operations, config, weights } = model;
+  const parameters = weights.layers[layer] as (typeof weights.layers)[number];
+  return operations.scope(() => {
+    const inputs = operations.multiply(operations.rmsNorm(term, null, config.rmsNormEps), parameters.norm);
+    return projectKeysAndValues(operations, parameters, inputs, config);
+  });
 }
 
 /** Keys (not rotated) and values of g ⊙ term: row u · w + j is that of id u at offset j, [U · w, G, C]. */
@@ -66,7 +84,7 @@ function projectTerms(model: ContextModel, layer: number, terms: readonly Tensor
     terms.forEach((term, offset) => {
       operations.scope(() => {
         const inputs = operations.multiply(term, parameters.norm);
-        const projected = projectKeysAndValues(operations, parameters, inputs, config); // [U, G, C]
+        const projected = projectLinearly(operations, parameters, inputs, config); // [U, G, C]
         for (const part of ['keys', 'values'] as const) {
           operations.backend.primitives.copyBlock({
             input: projected[part],

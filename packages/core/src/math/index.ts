@@ -6,11 +6,16 @@ export { type ContextDType, type ContextMode, contextModes } from './context-mod
 export { ContextModel } from './context-model.ts';
 export { attendScratchBytes } from './context-scratch.ts';
 export {
+  addToHeads,
   type ContextSource,
   type ContextWeights,
+  finishKeysAndValues,
   inattentionLayers,
+  type KeysAndValues,
   type KeyValueWeights,
   projectKeysAndValues,
+  projectLinearly,
+  rowKind,
   type WorkCount,
 } from './context-source.ts';
 export { ContextTable } from './context-table.ts';
@@ -22,10 +27,12 @@ export {
   type IdSequence,
   type IdWindow,
   initialStates,
+  mixWindow,
   type OwnedIdWindow,
   type TextRows,
+  windowTerm,
 } from './initial-state.ts';
-export type { AttentionType, ModelConfig, PositionEmbeddingType } from './model-config.ts';
+export type { AttentionBias, AttentionType, ModelConfig, PositionEmbeddingType } from './model-config.ts';
 export { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
 export {
   type ContextPlan,
@@ -36,6 +43,17 @@ export {
   tableBytes,
 } from './plan.ts';
 export { createRopeAngles, maxRopePositions, type OwnedRopeAngles, ropeAnglesBytes } from './rope-angles.ts';
+export {
+  type LinearRopeScaling,
+  type Llama3RopeScaling,
+  ntkTheta,
+  type RopeFrequencies,
+  type RopeScaling,
+  ropeFrequencies,
+  ropeFrequenciesOf,
+  type YarnRopeScaling,
+  yarnAttentionFactor,
+} from './rope-frequencies.ts';
 export {
   parameterCount,
   storedBytes,

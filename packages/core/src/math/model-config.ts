@@ -5,6 +5,8 @@
  * ModelConfig relies on the ranges stated here. Weights, dtypes and context modes are not part of it.
  */
 
+import type { RopeScaling } from './rope-frequencies.ts';
+
 /** How a position enters attention: rotated queries and keys, a distance penalty, an added embedding, or not at all. */
 export type PositionEmbeddingType = 'rope' | 'alibi' | 'learned' | 'none';
 
@@ -13,6 +15,9 @@ export type PositionEmbeddingType = 'rope' | 'alibi' | 'learned' | 'none';
  * Both are the same in layer 0.
  */
 export type AttentionType = 'inattention' | 'self';
+
+/** Which projections of attention add biases: those of queries, keys and values (Qwen2), or the output too (Llama). */
+export type AttentionBias = 'qkv' | 'qkvo';
 
 /** The configuration of a decoder. Counts are positive safe integers unless said otherwise. */
 export interface ModelConfig {
@@ -37,6 +42,14 @@ export interface ModelConfig {
   readonly rmsNormEps: number;
   /** Base of the rotary frequencies, above 0. */
   readonly ropeTheta: number;
+  /** How the rotary frequencies are changed for longer texts; absent: not at all. */
+  readonly ropeScaling?: RopeScaling;
+  /** Absent: none. */
+  readonly attentionBias?: AttentionBias;
+  /** True when the projections of the MLP add biases; absent: they do not. */
+  readonly mlpBias?: boolean;
+  /** True when each head's queries and keys are RMS-normalised with a gain before rotation (Qwen3); absent: they are not. */
+  readonly queryKeyNorm?: boolean;
   /** True when the output projection is the embedding table. */
   readonly tieWordEmbeddings: boolean;
   /** w: an initial state sees its own token and the w - 1 before it. 1 means its own alone. */

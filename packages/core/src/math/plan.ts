@@ -10,6 +10,7 @@ import { bytesPerElement } from '../tensor/dtype.ts';
 import {
   absorbedStatesFlops,
   attentionFlops,
+  finishFlops,
   idsFlops,
   mixFlops,
   projectedStatesFlops,
@@ -17,7 +18,7 @@ import {
 } from './context-cost.ts';
 import { type ContextDType, type ContextMode, contextModes } from './context-mode.ts';
 import { attendScratchBytes } from './context-scratch.ts';
-import { inattentionLayers } from './context-source.ts';
+import { inattentionLayers, rowKind } from './context-source.ts';
 import type { ModelConfig } from './model-config.ts';
 import { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
 import { maxRopePositions } from './rope-angles.ts';
@@ -97,7 +98,7 @@ export function contextBytes(config: ModelConfig, mode: ContextMode, tokens: num
     case 'kv':
       return self + index + inattention * cacheBytes(config, tokens, dtype);
     case 'tables':
-      return self + index + 4 * positions;
+      return self + index + (rowKind(config) === 'finished' ? 0 : 4 * positions);
     case 'states': {
       const rows = pageCount(tokens, rowPageSlots) * rowPageSlots;
       return self + index + rows * config.hiddenSize * bytesPerElement[dtype];
@@ -215,12 +216,18 @@ function contextFlops(config: ModelConfig, mode: ContextMode, tokens: number, di
     case 'kv':
       return attention;
     case 'tables':
-      return attention + 4 * config.initialStateWindow * config.numKeyValueHeads * config.headDim * tokens;
+      return attention + tableFlops(config, tokens);
     case 'states':
       return Math.min(projectedStatesFlops(config, 1, tokens), absorbedStatesFlops(config, 1, tokens));
     case 'ids':
       return idsFlops(config, tokens, distinct);
   }
+}
+
+/** What sums of rows take, and what makes keys and values of them. */
+function tableFlops(config: ModelConfig, tokens: number): number {
+  const sums = 4 * config.initialStateWindow * config.numKeyValueHeads * config.headDim * tokens;
+  return rowKind(config) === 'parts' ? sums + finishFlops(config, tokens) : sums;
 }
 
 function checkCount(value: number, name: string, least: number, most: number): void {

@@ -9,6 +9,7 @@
 import type { Backend } from '../backend/backend.ts';
 import type { RopeAngles } from '../backend/context-view.ts';
 import { Tensor } from '../tensor/tensor.ts';
+import { type RopeFrequencies, type RopeScaling, ropeFrequencies } from './rope-frequencies.ts';
 
 /** Entries of the fine table; position p uses entry p % FINE. */
 const fineLength = 2048;
@@ -24,14 +25,19 @@ export interface OwnedRopeAngles extends RopeAngles {
   dispose(): void;
 }
 
-function angleTable(entries: number, positionStep: number, headDim: number, theta: number): Float32Array {
-  const pairs = headDim / 2;
-  const table = new Float32Array(entries * headDim); // [entries, C/2, 2]
+function angleTable(
+  entries: number,
+  positionStep: number,
+  { frequencies }: RopeFrequencies,
+  amplitude: number,
+): Float32Array {
+  const pairs = frequencies.length;
+  const table = new Float32Array(entries * pairs * 2); // [entries, C/2, 2]
   for (let entry = 0; entry < entries; entry += 1) {
     for (let pair = 0; pair < pairs; pair += 1) {
-      const angle = entry * positionStep * theta ** ((-2 * pair) / headDim);
-      table[(entry * pairs + pair) * 2] = Math.cos(angle);
-      table[(entry * pairs + pair) * 2 + 1] = Math.sin(angle);
+      const angle = entry * positionStep * (frequencies[pair] as number);
+      table[(entry * pairs + pair) * 2] = amplitude * Math.cos(angle);
+      table[(entry * pairs + pair) * 2 + 1] = amplitude * Math.sin(angle);
     }
   }
   return table;
@@ -42,13 +48,22 @@ export function ropeAnglesBytes(headDim: number): number {
   return (fineLength + coarseLength) * headDim * 4;
 }
 
-/** Makes the tables for heads of size `headDim` (even) and base `theta`. Purpose: weights. */
-export function createRopeAngles(backend: Backend, headDim: number, theta: number): OwnedRopeAngles {
+/**
+ * Makes the tables for heads of size `headDim` (even) and base `theta`. Purpose: weights. What rotation multiplies by
+ * besides (YaRN) is part of the coarse table, and so of every combined angle.
+ */
+export function createRopeAngles(
+  backend: Backend,
+  headDim: number,
+  theta: number,
+  scaling?: RopeScaling,
+): OwnedRopeAngles {
+  const turning = ropeFrequencies(headDim, theta, scaling);
   const shape = (entries: number) => [entries, headDim / 2, 2];
-  const fine = Tensor.from(backend, angleTable(fineLength, 1, headDim, theta), shape(fineLength), 'weights');
+  const fine = Tensor.from(backend, angleTable(fineLength, 1, turning, 1), shape(fineLength), 'weights');
   let coarse: Tensor;
   try {
-    const data = angleTable(coarseLength, fineLength, headDim, theta);
+    const data = angleTable(coarseLength, fineLength, turning, turning.amplitude);
     coarse = Tensor.from(backend, data, shape(coarseLength), 'weights');
   } catch (error) {
     fine.dispose();

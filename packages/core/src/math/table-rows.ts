@@ -1,7 +1,8 @@
 /**
  * The rows of a table on the device, and how they are computed: row slot · w + j of a layer is
  * K_j[t] = W_K (g ⊙ M_j E[t]) for the id t in that slot (V_j likewise), and with learned positions row p of the position
- * rows is W_K (g ⊙ Σ_j M_j P[p−j]). Which slot an id has, and who uses it, is the business of context-table.ts.
+ * rows is W_K (g ⊙ Σ_j M_j P[p−j]). Where keys have biases or norms and w = 1, it is the finished key (`rowKind`). Which
+ * slot an id has, and who uses it, is the business of context-table.ts.
  */
 
 import type { PagedRows } from '../backend/context-view.ts';
@@ -9,7 +10,7 @@ import type { IndexTensor } from '../operations/index-tensor.ts';
 import { bytesPerElement } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextDType } from './context-mode.ts';
-import { type ContextSource, projectKeysAndValues } from './context-source.ts';
+import { type ContextSource, projectKeysAndValues, projectLinearly, rowKind } from './context-source.ts';
 import { consecutive, createIdWindow, mixWindow, windowTerm } from './initial-state.ts';
 import { KeyValueRows } from './key-value-rows.ts';
 import { rowPageSlots } from './page-sizes.ts';
@@ -24,6 +25,8 @@ export class TableRows {
   readonly #model: ContextSource;
   readonly #dtype: ContextDType;
   readonly #window: number;
+  /** Whether rows are keys and values as they are, not rotated, rather than parts of sums. */
+  readonly #finished: boolean;
   readonly #rows: RowsByLayer;
   readonly #positionRows: RowsByLayer | null;
 
@@ -31,6 +34,7 @@ export class TableRows {
     this.#model = model;
     this.#dtype = dtype;
     this.#window = model.config.initialStateWindow;
+    this.#finished = rowKind(model.config) === 'finished';
     this.#rows = this.#makeRows(rowPageSlots * this.#window);
     this.#positionRows = model.weights.positions === null ? null : this.#makeRows(rowPageSlots);
   }
@@ -75,7 +79,7 @@ export class TableRows {
 
   /** Computes the rows of `ids` into `slots`. */
   fill(ids: readonly number[], slots: readonly number[]): void {
-    const { operations, weights, inattentionLayers, work } = this.#model;
+    const { operations, weights, config, inattentionLayers, work } = this.#model;
     for (let start = 0; start < ids.length; start += fillBlock) {
       const block = ids.slice(start, start + fillBlock);
       const places = slots.slice(start, start + fillBlock);
@@ -83,7 +87,8 @@ export class TableRows {
         using index = operations.index(block);
         const embedded = operations.embed(weights.embedding, index); // [n, D]
         for (let offset = 0; offset < this.#window; offset += 1) {
-          const term = windowTerm(operations, weights, embedded, offset);
+          const part = windowTerm(operations, weights, embedded, offset);
+          const term = this.#finished ? operations.rmsNorm(part, null, config.rmsNormEps) : part;
           if (offset > 0) work.windowProducts += block.length;
           for (const layer of inattentionLayers) {
             const { keys, values } = this.#rows.get(layer) as KeyValueRows;
@@ -150,13 +155,14 @@ export class TableRows {
     });
   }
 
-  /** Keys and values of g ⊙ term, in the table's dtype. */
+  /** What keys and values take of g ⊙ term, in the table's dtype. */
   #project(layer: number, term: Tensor): { keys: Tensor; values: Tensor } {
     const { operations, weights, config } = this.#model;
     const parameters = weights.layers[layer] as (typeof weights.layers)[number];
     return operations.scope(() => {
       const inputs = operations.multiply(term, parameters.norm);
-      const { keys, values } = projectKeysAndValues(operations, parameters, inputs, config);
+      const project = this.#finished ? projectKeysAndValues<Tensor> : projectLinearly<Tensor>;
+      const { keys, values } = project(operations, parameters, inputs, config);
       return this.#dtype === 'f32'
         ? { keys, values }
         : { keys: operations.cast(keys, 'f16'), values: operations.cast(values, 'f16') };

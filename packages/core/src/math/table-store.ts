@@ -1,15 +1,19 @@
 /**
  * Context mode `tables`: a slot and one f32 1/rms per position; keys and values are rows of the model's table. Edits
- * touch the edited ids and the w−1 positions after the seam; later slots and scales move, 8 bytes a position.
+ * touch the edited ids and the w−1 positions after the seam; later slots and scales move, 8 bytes a position. Where
+ * biases or norms of keys stand between, rows are finished and there is no 1/rms, or pages of sums are finished while
+ * attending (`rowKind`).
  */
 
 import type { ContextView } from '../backend/context-view.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { attendView, weightsOverView } from './context-blocks.ts';
+import { addValueBias, attendBlocks, attendView, weightsOverBlocks, weightsOverView } from './context-blocks.ts';
 import type { ContextModel } from './context-model.ts';
+import { rowKind } from './context-source.ts';
 import { alteredRange, type ContextChange, type ContextStore, isAppend } from './context-store.ts';
 import type { ContextTable, TableUser } from './context-table.ts';
+import { finishedBlocks } from './finished-blocks.ts';
 import { forkAll } from './fork-all.ts';
 import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
@@ -25,7 +29,9 @@ export class TableStore implements ContextStore, TableUser {
   /** The ids this store counts as used in the table. */
   #ids: IntegerList;
   readonly #index: PagedArray;
+  /** 1/rms of each position; empty where rows are finished. */
   readonly #scale: PagedArray;
+  readonly #kind: 'sums' | 'finished' | 'parts';
 
   constructor(
     model: ContextModel,
@@ -35,6 +41,7 @@ export class TableStore implements ContextStore, TableUser {
     scale = scaleArray(model),
   ) {
     this.#model = model;
+    this.#kind = rowKind(model.config);
     this.#ids = ids;
     this.#table = table;
     this.#index = index;
@@ -58,18 +65,16 @@ export class TableStore implements ContextStore, TableUser {
     const { slotCount, positionCount } = this.#table;
     const slots = this.#table.acquire(added, ids.length);
     try {
-      const moved =
-        this.#index.splice(start, removed.length, inserted) + this.#scale.splice(start, removed.length, inserted);
-      this.#model.work.movedBytes += moved;
+      this.#model.work.movedBytes += this.#index.splice(start, removed.length, inserted);
       this.#index.writeHost(start, slots);
-      this.#rescale(change);
+      if (this.#kind !== 'finished') this.#rescale(change);
     } catch (error) {
       this.#table.release(added);
       this.#table.shrink(slotCount);
       this.#table.shrinkPositions(positionCount);
       if (isAppend(change)) {
         this.#index.truncate(lengthBefore);
-        this.#scale.truncate(lengthBefore);
+        if (this.#kind !== 'finished') this.#scale.truncate(lengthBefore);
       }
       throw error;
     }
@@ -78,11 +83,23 @@ export class TableStore implements ContextStore, TableUser {
   }
 
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
-    return attendView(this.#model, queries, positions, this.#view(layer));
+    const model = this.#model;
+    const view = this.#view(layer);
+    switch (this.#kind) {
+      case 'parts':
+        return attendBlocks(model, queries, positions, view.length, finishedBlocks(model, layer, view));
+      case 'finished':
+        return attendView(model, queries, positions, view);
+      case 'sums':
+        return model.operations.scope(() => addValueBias(model, layer, attendView(model, queries, positions, view)));
+    }
   }
 
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
-    return weightsOverView(this.#model, queries, position, this.#view(layer));
+    const view = this.#view(layer);
+    return this.#kind === 'parts'
+      ? weightsOverBlocks(this.#model, queries, position, view.length, finishedBlocks(this.#model, layer, view))
+      : weightsOverView(this.#model, queries, position, view);
   }
 
   fork(ids: IntegerList): TableStore {
@@ -97,9 +114,10 @@ export class TableStore implements ContextStore, TableUser {
     this.#table.leave(this);
   }
 
-  /** Recomputes 1/rms of the positions the change altered. */
+  /** Moves 1/rms with the positions, and computes it anew where the change altered it. */
   #rescale(change: ContextChange): void {
-    const { operations, config, weights } = this.#model;
+    const { operations, config, weights, work } = this.#model;
+    work.movedBytes += this.#scale.splice(change.start, change.removed.length, change.inserted);
     const { from, to } = alteredRange(change, config.initialStateWindow, weights.positions !== null);
     const run = longestRun(config.hiddenSize);
     for (let start = from; start < to; start += run) {
@@ -121,7 +139,7 @@ export class TableStore implements ContextStore, TableUser {
       rows: this.#table.rows(layer),
       pageLength: contextPageLength,
       index: this.#index.pages,
-      scale: this.#scale.pages,
+      scale: this.#kind === 'finished' ? null : this.#scale.pages,
       positionRows: this.#table.positionRows(layer),
       rope: angles,
     };

@@ -60,6 +60,10 @@ function total(config: ModelConfig, measure: (shape: Shape) => number): number {
     [L, [D, queries]],
     [2 * L, [F, D]], // gate, up
     [L, [D, F]],
+    [config.attentionBias === undefined ? 0 : L, [queries + 2 * keys]], // biases of q, k and v
+    [config.attentionBias === 'qkvo' ? L : 0, [D]],
+    [config.mlpBias ? L : 0, [2 * F + D]],
+    [config.queryKeyNorm ? 2 * L : 0, [C]],
   ];
   return parameters.reduce((sum, [count, shape]) => sum + count * measure(shape), 0);
 }

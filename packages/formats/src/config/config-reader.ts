@@ -5,13 +5,15 @@ import { describe, isRecord } from '../json/describe.ts';
 
 export class ConfigReader {
   readonly #fields: ReadonlyMap<string, unknown>;
+  readonly #prefix: string;
 
-  /** Throws InvalidConfigError unless `json` is an object. */
-  constructor(json: unknown) {
+  /** `prefix`: what errors put before names of fields. Throws InvalidConfigError unless `json` is an object. */
+  constructor(json: unknown, prefix = '') {
     if (!isRecord(json)) {
       throw new InvalidConfigError({ what: 'The configuration is not a JSON object.', got: describe(json) });
     }
     this.#fields = new Map(Object.entries(json));
+    this.#prefix = prefix;
   }
 
   /** The raw value; undefined when missing or null. */
@@ -26,6 +28,13 @@ export class ConfigReader {
     });
   }
 
+  /** A number in [least, most]; the default when missing. Without a default the field is required. */
+  number(name: string, least: number, most: number, fallback?: number): number {
+    return this.#number(name, fallback, `a number from ${least} to ${most}`, (value) => {
+      return value >= least && value <= most;
+    });
+  }
+
   /** A finite number above 0, at most `most`. */
   positive(name: string, most: number, fallback: number): number {
     return this.#number(name, fallback, `a number above 0, at most ${most}`, (value) => value > 0 && value <= most);
@@ -33,7 +42,7 @@ export class ConfigReader {
 
   flag(name: string, fallback: boolean): boolean {
     const value = this.get(name) ?? fallback;
-    if (typeof value !== 'boolean') return refuse(name, value, 'true or false');
+    if (typeof value !== 'boolean') return this.refuse(name, value, 'true or false');
     return value;
   }
 
@@ -41,12 +50,17 @@ export class ConfigReader {
   word<T extends string>(name: string, words: readonly T[], fallback: T): T {
     const value = this.get(name) ?? fallback;
     const word = words.find((candidate) => candidate === value);
-    return word ?? refuse(name, value, words.map((candidate) => `"${candidate}"`).join(', '));
+    return word ?? this.refuse(name, value, words.map((candidate) => `"${candidate}"`).join(', '));
+  }
+
+  /** Throws InvalidConfigError about one field. */
+  refuse(name: string, got: unknown, expected: string, fix?: string): never {
+    return refuse(`${this.#prefix}${name}`, got, expected, fix);
   }
 
   #number(name: string, fallback: number | undefined, expected: string, valid: (value: number) => boolean): number {
     const value = this.get(name) ?? fallback;
-    if (typeof value !== 'number' || !valid(value)) return refuse(name, value, expected);
+    if (typeof value !== 'number' || !valid(value)) return this.refuse(name, value, expected);
     return value;
   }
 }

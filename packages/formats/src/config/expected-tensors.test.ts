@@ -80,3 +80,28 @@ it('names what is missing, what is too much and what has another shape or dtype'
 it('does not take names of prototype members for tensors', () => {
   expect(() => checkTensors(config(), entries([['constructor', [1]]]))).toThrow('lack tensors');
 });
+
+it('asks for biases and norms where the configuration has them', () => {
+  const plain = new Set(expectedTensors(config()).keys());
+  const added = (changes: object) =>
+    [...expectedTensors(config(changes))].filter(([name]) => !plain.has(name) && name.includes('layers.1.'));
+  const attention = [
+    ['model.layers.1.self_attn.q_proj.bias', [8]],
+    ['model.layers.1.self_attn.k_proj.bias', [4]],
+    ['model.layers.1.self_attn.v_proj.bias', [4]],
+  ];
+  expect(added({ attention_bias: 'qkv' })).toEqual(attention);
+  expect(added({ attention_bias: true })).toEqual([...attention, ['model.layers.1.self_attn.o_proj.bias', [6]]]);
+  expect(added({ mlp_bias: true })).toEqual([
+    ['model.layers.1.mlp.gate_proj.bias', [7]],
+    ['model.layers.1.mlp.up_proj.bias', [7]],
+    ['model.layers.1.mlp.down_proj.bias', [6]],
+  ]);
+  expect(added({ use_qk_norm: true })).toEqual([
+    ['model.layers.1.self_attn.q_norm.weight', [2]],
+    ['model.layers.1.self_attn.k_norm.weight', [2]],
+  ]);
+  expect(() => checkTensors(config({ use_qk_norm: true }), entries(expectedTensors(config())))).toThrow(
+    'q_norm.weight',
+  );
+});

@@ -17,7 +17,7 @@ export function expectedTensors(config: ModelConfig): ReadonlyMap<string, readon
   }
   if (w > 1) shapes.set('model.initial_state.weight', [w - 1, D, D]);
   for (let layer = 0; layer < config.numHiddenLayers; layer += 1) {
-    const name = (part: string) => `model.layers.${layer}.${part}.weight`;
+    const name = (part: string, kind = 'weight') => `model.layers.${layer}.${part}.${kind}`;
     shapes.set(name('input_layernorm'), [D]);
     shapes.set(name('self_attn.q_proj'), [queries, D]);
     shapes.set(name('self_attn.k_proj'), [keys, D]);
@@ -27,6 +27,21 @@ export function expectedTensors(config: ModelConfig): ReadonlyMap<string, readon
     shapes.set(name('mlp.gate_proj'), [F, D]);
     shapes.set(name('mlp.up_proj'), [F, D]);
     shapes.set(name('mlp.down_proj'), [D, F]);
+    if (config.attentionBias !== undefined) {
+      shapes.set(name('self_attn.q_proj', 'bias'), [queries]);
+      shapes.set(name('self_attn.k_proj', 'bias'), [keys]);
+      shapes.set(name('self_attn.v_proj', 'bias'), [keys]);
+    }
+    if (config.attentionBias === 'qkvo') shapes.set(name('self_attn.o_proj', 'bias'), [D]);
+    if (config.queryKeyNorm) {
+      shapes.set(name('self_attn.q_norm'), [C]);
+      shapes.set(name('self_attn.k_norm'), [C]);
+    }
+    if (config.mlpBias) {
+      shapes.set(name('mlp.gate_proj', 'bias'), [F]);
+      shapes.set(name('mlp.up_proj', 'bias'), [F]);
+      shapes.set(name('mlp.down_proj', 'bias'), [D]);
+    }
   }
   shapes.set('model.norm.weight', [D]);
   if (!config.tieWordEmbeddings) shapes.set('lm_head.weight', [V, D]);

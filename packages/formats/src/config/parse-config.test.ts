@@ -61,7 +61,8 @@ describe('parseConfig', () => {
   test.each([
     ['model_type', 'llama'],
     ['rope_scaling', { type: 'yarn' }],
-    ['attention_bias', true],
+    ['attention_bias', 'v'],
+    ['use_qk_norm', 'rms'],
     ['hidden_act', 'gelu'],
     ['head_dim', 7],
     ['num_key_value_heads', 3],
@@ -74,9 +75,12 @@ describe('parseConfig', () => {
     ['position_embedding_type', 'sinusoidal'],
     ['eos_token_id', 61],
     ['tie_word_embeddings', 'yes'],
-    ['mlp_bias', true],
-    ['rope_scaling', { rope_type: 'default' }],
-    ['rope_parameters', { rope_theta: 500 }],
+    ['mlp_bias', 1],
+    ['layer_types', ['sliding_attention']],
+    ['use_sliding_window', true],
+    ['rope_interleaved', true],
+    ['num_experts', 8],
+    ['attention_multiplier', 0.125],
     ['sliding_window', 4096],
     ['partial_rotary_factor', 0.5],
     ['attention_dropout', 0.1],
@@ -136,9 +140,26 @@ describe('parseConfig', () => {
   });
 
   test('gives a usable configuration or an error of this project, for 12,000 mutated files', () => {
-    const names = fc.constantFrom(...Object.keys(good), '__proto__', 'constructor', 'rope_scaling', 'hidden_act');
+    const others = ['__proto__', 'constructor', 'rope_scaling', 'rope_parameters', 'hidden_act', 'attention_bias'];
+    const names = fc.constantFrom(...Object.keys(good), ...others, 'mlp_bias', 'use_qk_norm');
+    const scaling = fc.record(
+      {
+        rope_type: fc.constantFrom('linear', 'yarn', 'llama3', 'default', 'dynamic', 'longrope'),
+        type: fc.constantFrom('linear', 'yarn'),
+        factor: fc.oneof(fc.double(), fc.integer({ min: -1, max: 40 })),
+        original_max_position_embeddings: fc.integer({ min: -1, max: 9000 }),
+        low_freq_factor: fc.constantFrom(1, 4, 0, 'x'),
+        high_freq_factor: fc.constantFrom(4, 1, 1e300),
+        beta_fast: fc.double(),
+        mscale: fc.double(),
+        mscale_all_dim: fc.constantFrom(0, 1, null),
+      },
+      { requiredKeys: [] },
+    );
     const value = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),
+      scaling,
+      fc.boolean(),
       fc.integer({ min: -3, max: 100 }),
       fc.double(),
       fc.constantFrom(2 ** 31, 2 ** 53, 1e308, -0, '8', null, 'self', 'alibi', [], {}),
@@ -169,7 +190,7 @@ describe('parseConfig', () => {
       { numRuns: 12_000 },
     );
     expect(accepted).toBeGreaterThan(100);
-  });
+  }, 60_000);
 
   test.each([[null], [[]], ['text'], [7]])('refuses %j', (json) => {
     expect(() => parseConfig(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));

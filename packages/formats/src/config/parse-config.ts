@@ -1,11 +1,13 @@
 /**
  * config.json to ModelConfig and back (DESIGN §6): Llama's field names, plus position_embedding_type,
- * initial_state_window, attention_types and head_dim. What is not supported is refused by name.
+ * initial_state_window, attention_types, head_dim and use_qk_norm (Qwen3's norms of queries and keys). attention_bias is
+ * true (biases of q, k, v and o, as in Llama), "qkv" (Qwen2's) or false. What is not supported is refused by name.
  */
 
-import type { AttentionType, ModelConfig, PositionEmbeddingType } from '@inattention/core/math';
+import type { AttentionBias, AttentionType, ModelConfig, PositionEmbeddingType } from '@inattention/core/math';
 import { ConfigReader, refuse } from './config-reader.ts';
 import { expectedTensors } from './expected-tensors.ts';
+import { parseRope, serializeRopeScaling } from './rope-scaling.ts';
 
 const positionTypes: readonly PositionEmbeddingType[] = ['rope', 'alibi', 'learned', 'none'];
 const attentionKinds: readonly AttentionType[] = ['inattention', 'self'];
@@ -23,18 +25,29 @@ const limits = {
 
 /** Fields that change the mathematics of other models, each with the values at which it changes nothing. */
 const neutralValues: Readonly<Record<string, readonly unknown[]>> = {
-  attention_bias: [false],
-  mlp_bias: [false],
-  rope_scaling: [],
-  rope_parameters: [],
   sliding_window: [],
+  use_sliding_window: [false],
+  layer_types: [],
   partial_rotary_factor: [1],
+  rope_interleaved: [false],
+  no_rope_layers: [],
+  attention_chunk_size: [],
   attention_dropout: [0],
   attn_logit_softcapping: [],
   final_logit_softcapping: [],
   quantization_config: [],
+  logit_scale: [1],
+  logits_scaling: [1],
+  attention_multiplier: [],
+  embedding_multiplier: [1],
+  residual_multiplier: [1],
+  query_pre_attn_scalar: [],
+  clip_qkv: [],
   num_local_experts: [1],
-  use_qk_norm: [false],
+  num_experts: [0, 1],
+  n_routed_experts: [0],
+  use_parallel_residual: [false],
+  is_encoder_decoder: [false],
 };
 
 /** Checks a configuration. Throws InvalidConfigError naming the field. */
@@ -61,6 +74,7 @@ export function parseConfig(json: unknown): ModelConfig {
   const vocabSize = fields.count('vocab_size', 1, limits.vocabulary);
   // Llama's default, but not for a table whose rows are in the file.
   const positionsIfMissing = positionEmbeddingType === 'learned' ? undefined : 2048;
+  const maxPositionEmbeddings = fields.count('max_position_embeddings', 1, limits.positions, positionsIfMissing);
   const bosTokenId = optionalId(fields, vocabSize);
   const config: ModelConfig = {
     modelType: 'inattention',
@@ -71,9 +85,12 @@ export function parseConfig(json: unknown): ModelConfig {
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
-    maxPositionEmbeddings: fields.count('max_position_embeddings', 1, limits.positions, positionsIfMissing),
+    maxPositionEmbeddings,
     rmsNormEps: fields.positive('rms_norm_eps', 1, 1e-6),
-    ropeTheta: fields.positive('rope_theta', 1e12, 10_000),
+    ...rope(fields, positionEmbeddingType, maxPositionEmbeddings),
+    ...attentionBias(fields),
+    ...(fields.flag('mlp_bias', false) && { mlpBias: true }),
+    ...(fields.flag('use_qk_norm', false) && { queryKeyNorm: true }),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
     initialStateWindow: fields.count('initial_state_window', 1, limits.window, 1),
     positionEmbeddingType,
@@ -100,6 +117,12 @@ export function serializeConfig(config: ModelConfig): Record<string, unknown> {
     max_position_embeddings: config.maxPositionEmbeddings,
     rms_norm_eps: config.rmsNormEps,
     rope_theta: config.ropeTheta,
+    ...(config.ropeScaling !== undefined && { rope_scaling: serializeRopeScaling(config.ropeScaling) }),
+    ...(config.attentionBias !== undefined && {
+      attention_bias: config.attentionBias === 'qkvo' ? true : config.attentionBias,
+    }),
+    ...(config.mlpBias && { mlp_bias: true }),
+    ...(config.queryKeyNorm && { use_qk_norm: true }),
     tie_word_embeddings: config.tieWordEmbeddings,
     initial_state_window: config.initialStateWindow,
     position_embedding_type: config.positionEmbeddingType,
@@ -107,6 +130,23 @@ export function serializeConfig(config: ModelConfig): Record<string, unknown> {
     eos_token_id: config.eosTokenIds,
     ...(config.bosTokenId !== undefined && { bos_token_id: config.bosTokenId }),
   };
+}
+
+/** Base and scaling of rotary positions; scaling says nothing where positions are of another kind, and is refused. */
+function rope(fields: ConfigReader, type: PositionEmbeddingType, maxPositionEmbeddings: number) {
+  const parsed = parseRope(fields, maxPositionEmbeddings);
+  if (parsed.ropeScaling !== undefined && type !== 'rope') {
+    refuse('rope_scaling', parsed.ropeScaling.kind, `nothing, with position_embedding_type "${type}"`);
+  }
+  return parsed;
+}
+
+function attentionBias(fields: ConfigReader): { readonly attentionBias?: AttentionBias } {
+  const value = fields.get('attention_bias') ?? false;
+  if (value === false) return {};
+  if (value === true) return { attentionBias: 'qkvo' };
+  if (value === 'qkv' || value === 'qkvo') return { attentionBias: value };
+  return refuse('attention_bias', value, 'true (biases of q, k, v and o), "qkv" or false');
 }
 
 function checkSupported(fields: ConfigReader): void {

@@ -45,10 +45,10 @@ export async function lossAndGradients(
       parameters.set(name, parameter);
       return parameter;
     });
-    const { positionEmbeddingType: kind, headDim, ropeTheta, numAttentionHeads } = config;
+    const { positionEmbeddingType: kind, headDim, ropeTheta, ropeScaling, numAttentionHeads } = config;
     const positions = Int32Array.from(options.positions ?? tokens.keys());
     const logits = forwardLogits(recording, backend, config, weights, tokens, {
-      angles: kind === 'rope' ? track(createRopeAngles(backend, headDim, ropeTheta)) : null,
+      angles: kind === 'rope' ? track(createRopeAngles(backend, headDim, ropeTheta, ropeScaling)) : null,
       slopes: kind === 'alibi' ? alibiSlopes(numAttentionHeads) : null,
       positions,
       track,
