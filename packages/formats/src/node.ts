@@ -9,6 +9,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { InvalidFileError, OutOfMemoryError, throwIfAborted } from '@inattention/core';
 import { type ByteSource, checkRange, checkRelativePath, type ModelSource } from './sources/byte-source.ts';
 
@@ -61,6 +62,38 @@ export async function openDirectory(path: string): Promise<ModelSource> {
       return files.map((entry) => relative(path, join(entry.parentPath, entry.name)).replaceAll(sep, '/')).sort();
     },
   };
+}
+
+/**
+ * A model whose files each have a place of their own, at file: URLs, by their names in the folder that they would make: what
+ * `openUrls` is in a page. Throws InvalidFileError for a URL of another kind.
+ */
+export function openFiles(files: Readonly<Record<string, string | URL>>): ModelSource {
+  const paths = new Map(Object.entries(files).map(([name, url]) => [name, pathOf(name, url)] as const));
+  return {
+    name: `files at ${[...paths.values()].join(', ')}`,
+    async open(file) {
+      checkRelativePath(file);
+      const path = paths.get(file);
+      return path === undefined ? null : fileSource(path);
+    },
+    list: async () => [...paths.keys()],
+  };
+}
+
+function pathOf(name: string, url: string | URL): string {
+  checkRelativePath(name);
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new InvalidFileError({
+      what: `${name} is at no file: URL.`,
+      got: String(url).slice(0, 100),
+      expected: 'file:///…',
+      fix: 'open addresses of the web with openUrls',
+      cause,
+    });
+  }
 }
 
 /** What is at a path; null when there is nothing. */

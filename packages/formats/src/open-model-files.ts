@@ -1,31 +1,46 @@
-/** Opens a model's folder: configuration, weights and tokenizer, all checked before any weight is read. */
+/** Opens a model, a folder or a GGUF file: configuration, weights and tokenizer, all checked before any weight is read. */
 
 import { InvalidConfigError, InvalidFileError, throwIfAborted } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
+import { type ChatTemplate, chatTemplateOf } from './chat/chat-template.ts';
 import { checkTensors } from './config/expected-tensors.ts';
+import { fromLlamaFamily, isLlamaFamily } from './config/llama-family.ts';
 import { parseConfig, serializeConfig } from './config/parse-config.ts';
 import { Fingerprint } from './fingerprint.ts';
+import { isRecord } from './json/describe.ts';
 import { parseJson } from './json/parse-json.ts';
 import type { ReadOptions } from './safetensors/reader.ts';
 import { openWeights, type WeightFiles } from './safetensors/weight-files.ts';
-import { type ModelSource, readAll } from './sources/byte-source.ts';
+import { type ByteSource, type ModelSource, readAll } from './sources/byte-source.ts';
 import { createByteTokenizer } from './tokenizer/byte-tokenizer.ts';
-import { loadTokenizer } from './tokenizer/json-tokenizer.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 
 const maxConfigBytes = 10_000_000;
 const maxTokenizerBytes = 500_000_000;
 
+/** Files beside configuration and weights that belong to a model, and that a converted one keeps. */
+const companionNames = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+  'generation_config.json',
+];
+
 export interface ModelFiles {
   readonly config: ModelConfig;
   readonly weights: WeightFiles;
-  /** null when the folder has none that fits. */
+  /** null when the model has none that fits. */
   readonly tokenizer: Tokenizer | null;
+  /** How conversations are written as text; null when the model does not say. */
+  readonly chatTemplate: ChatTemplate | null;
   /**
    * Tells models apart in saved sessions: a hash of the configuration, the layout of the weights and the first bytes of a
    * few of them. Two models can share it by intent or by equal samples; it is no proof of identity.
    */
   readonly fingerprint: string;
+  /** tokenizer.json and the other small files of the model, by name, as they are or as a GGUF file's metadata gives them. */
+  companions(options?: ReadOptions): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 /** Tensors that any training moves, and how much of each goes into the fingerprint. */
@@ -33,24 +48,69 @@ const sampledTensors = ['model.embed_tokens.weight', 'model.layers.0.self_attn.q
 const sampleBytes = 4096;
 
 /**
- * Opens everything a model's folder holds. Configuration, weights' headers, shapes and tokenizer are checked before any
- * weight is read. Throws InvalidFileError, InvalidConfigError, UnsupportedError or AbortedError.
+ * Opens everything a model holds: a folder of this project or of a Llama-family model of Hugging Face's, a GGUF file, or a
+ * folder with one GGUF file and no config.json. Configuration, weights' headers, shapes and tokenizer are checked before
+ * any weight is read. Throws InvalidFileError, InvalidConfigError, UnsupportedError or AbortedError.
  */
-export async function openModelFiles(model: ModelSource, options: ReadOptions = {}): Promise<ModelFiles> {
+export async function openModelFiles(model: ModelSource | ByteSource, options: ReadOptions = {}): Promise<ModelFiles> {
   throwIfAborted(options.signal, `Opening ${model.name}`);
+  if ('read' in model) return openGgufFiles(model, options);
   const configFile = await model.open('config.json', options.signal);
-  if (configFile === null) {
-    throw new InvalidFileError({
-      what: `${model.name} has no config.json.`,
-      fix: 'give the folder that holds config.json and model.safetensors',
-    });
-  }
-  const configBytes = await readAll(configFile, maxConfigBytes, options.signal);
-  const config = parseConfig(parseJson(configBytes, { name: configFile.name, uniqueKeys: true }));
+  if (configFile === null) return openGgufFiles(await ggufOf(model, options), options);
+  const json = parseJson(await readAll(configFile, maxConfigBytes, options.signal), {
+    name: configFile.name,
+    uniqueKeys: true,
+  });
+  const config = parseConfig(
+    isLlamaFamily(json) ? fromLlamaFamily(await withGenerationEnds(model, json, options)) : json,
+  );
   const weights = await openWeights(model, options);
   checkTensors(config, weights.tensors);
   const tokenizer = await openTokenizer(model, config, options);
-  return { config, weights, tokenizer, fingerprint: await fingerprintOf(config, weights, options) };
+  return {
+    config,
+    weights,
+    tokenizer,
+    chatTemplate: await openChatTemplate(model, options),
+    fingerprint: await fingerprintOf(config, weights, options),
+    companions: (reading = {}) => readCompanions(model, reading),
+  };
+}
+
+/** The one GGUF file of a folder without config.json. */
+async function ggufOf(model: ModelSource, { signal }: ReadOptions): Promise<ByteSource> {
+  const files = ((await model.list?.()) ?? []).filter((name) => /\.gguf$/i.test(name));
+  const file = files.length === 1 ? await model.open(files[0] as string, signal) : null;
+  if (file !== null) return file;
+  throw new InvalidFileError({
+    what: `${model.name} has no config.json${files.length > 1 ? ' and more than one GGUF file' : ''}.`,
+    ...(files.length > 1 && { got: files.slice(0, 5).join(', ') }),
+    fix: 'give the folder that holds config.json and model.safetensors, or one GGUF file',
+  });
+}
+
+async function openGgufFiles(source: ByteSource, options: ReadOptions): Promise<ModelFiles> {
+  const { openGguf } = await import('./gguf/open.ts');
+  const { config, weights, tokenizerJson, tokenizerConfig } = await openGguf(source, options);
+  checkTensors(config, weights.tensors);
+  const tokenizerBytes = tokenizerJson === null ? null : jsonBytes(tokenizerJson);
+  const tokenizer =
+    tokenizerBytes === null
+      ? bytesTokenizer(config)
+      : await tokenizerOf(tokenizerJson, new Fingerprint().add(tokenizerBytes).toString());
+  checkVocabulary(tokenizer, config, 'the tokenizer of the GGUF file');
+  return {
+    config,
+    weights,
+    tokenizer,
+    chatTemplate: chatTemplateOf(tokenizerConfig),
+    fingerprint: await fingerprintOf(config, weights, options),
+    companions: async () =>
+      new Map([
+        ...(tokenizerBytes === null ? [] : [['tokenizer.json', tokenizerBytes] as const]),
+        ['tokenizer_config.json', jsonBytes(tokenizerConfig)] as const,
+      ]),
+  };
 }
 
 async function fingerprintOf(config: ModelConfig, weights: WeightFiles, options: ReadOptions): Promise<string> {
@@ -75,19 +135,67 @@ export async function openTokenizer(
   options: ReadOptions = {},
 ): Promise<Tokenizer | null> {
   const file = await model.open('tokenizer.json', options.signal);
-  if (file === null) {
-    const isBytes = config.vocabSize === 256 || config.vocabSize === 257;
-    return isBytes ? createByteTokenizer({ endOfText: config.vocabSize === 257 }) : null;
-  }
+  if (file === null) return bytesTokenizer(config);
   const bytes = await readAll(file, maxTokenizerBytes, options.signal);
-  const tokenizer = await loadTokenizer(parseJson(bytes, { name: file.name }), new Fingerprint().add(bytes).toString());
-  if (tokenizer.vocabSize > config.vocabSize) {
-    throw new InvalidConfigError({
-      what: 'tokenizer.json has more tokens than config.json.',
-      got: `${tokenizer.vocabSize} tokens`,
-      expected: `at most vocab_size, ${config.vocabSize}`,
-      fix: 'use the tokenizer.json that belongs to the model',
-    });
-  }
+  const tokenizer = await tokenizerOf(parseJson(bytes, { name: file.name }), new Fingerprint().add(bytes).toString());
+  checkVocabulary(tokenizer, config, 'tokenizer.json');
   return tokenizer;
+}
+
+/** Loaded only where a model has one: pages of models over bytes do without the library. */
+async function tokenizerOf(json: unknown, fingerprint: string): Promise<Tokenizer> {
+  const { loadTokenizer } = await import('./tokenizer/json-tokenizer.ts');
+  return loadTokenizer(json, fingerprint);
+}
+
+function bytesTokenizer({ vocabSize }: ModelConfig): Tokenizer | null {
+  return vocabSize === 256 || vocabSize === 257 ? createByteTokenizer({ endOfText: vocabSize === 257 }) : null;
+}
+
+function checkVocabulary(tokenizer: Tokenizer | null, config: ModelConfig, what: string): void {
+  if (tokenizer === null || tokenizer.vocabSize <= config.vocabSize) return;
+  throw new InvalidConfigError({
+    what: `${what} has more tokens than the model.`,
+    got: `${tokenizer.vocabSize} tokens`,
+    expected: `at most vocab_size, ${config.vocabSize}`,
+    fix: 'use the tokenizer that belongs to the model',
+  });
+}
+
+async function openChatTemplate(model: ModelSource, options: ReadOptions): Promise<ChatTemplate | null> {
+  const jinja = await model.open('chat_template.jinja', options.signal);
+  const source =
+    jinja === null ? undefined : new TextDecoder().decode(await readAll(jinja, maxConfigBytes, options.signal));
+  return chatTemplateOf(await readOptional(model, 'tokenizer_config.json', options), source);
+}
+
+/** Instruction-tuned models often name the ids that end an answer only in generation_config.json. */
+async function withGenerationEnds(
+  model: ModelSource,
+  json: Readonly<Record<string, unknown>>,
+  options: ReadOptions,
+): Promise<Readonly<Record<string, unknown>>> {
+  const generation = await readOptional(model, 'generation_config.json', options);
+  const more = isRecord(generation) ? generation.eos_token_id : undefined;
+  if (more === undefined || more === null) return json;
+  const ends = new Set([json.eos_token_id ?? [], more].flat());
+  return { ...json, eos_token_id: [...ends] };
+}
+
+async function readOptional(model: ModelSource, name: string, { signal }: ReadOptions): Promise<unknown> {
+  const file = await model.open(name, signal);
+  return file === null ? undefined : parseJson(await readAll(file, maxConfigBytes, signal), { name: file.name });
+}
+
+async function readCompanions(model: ModelSource, { signal }: ReadOptions): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of companionNames) {
+    const file = await model.open(name, signal);
+    if (file !== null) files.set(name, await readAll(file, maxTokenizerBytes, signal));
+  }
+  return files;
+}
+
+function jsonBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
 }

@@ -7,6 +7,7 @@ import {
   throwIfAborted,
   UnsupportedError,
 } from '@inattention/core';
+import { readableTypes } from '../gguf/decode-blocks.ts';
 import { quote } from '../json/describe.ts';
 import { type ByteSource, readExactly } from '../sources/byte-source.ts';
 import { decodeWeights, weightBytes } from './decode.ts';
@@ -69,7 +70,9 @@ export async function openSafetensors(source: ByteSource, { signal }: ReadOption
     metadata,
     async read(name, options = {}) {
       const entry = find(name);
-      return readTensor(source, entry, checkReadable(entry, source.name), options.signal);
+      const { dtype } = entry;
+      if (!isWeightDType(dtype)) throw unreadable(entry, source.name);
+      return readTensor(source, entry, dtype, options.signal);
     },
     async readBytes(name, options = {}) {
       const { byteOffset, byteLength } = find(name);
@@ -80,13 +83,16 @@ export async function openSafetensors(source: ByteSource, { signal }: ReadOption
   };
 }
 
-/** The tensor's dtype as one of those read as f32. Throws UnsupportedError for others. */
-export function checkReadable({ name, dtype }: TensorEntry, file: string): WeightDType {
-  if (isWeightDType(dtype)) return dtype;
-  throw new UnsupportedError({
+/** Throws UnsupportedError for a tensor of a dtype that is read from neither safetensors nor GGUF. */
+export function checkReadable(entry: TensorEntry, file: string): void {
+  if (!readableTypes.includes(entry.dtype)) throw unreadable(entry, file);
+}
+
+function unreadable({ name, dtype }: TensorEntry, file: string): UnsupportedError {
+  return new UnsupportedError({
     what: `${file}: weights of dtype ${dtype} are not supported.`,
     got: `${dtype} in tensor ${quote(name)}`,
-    expected: 'F32, F16 or BF16',
+    expected: readableTypes.join(', '),
     fix: 'export the model in one of these',
   });
 }

@@ -1,0 +1,65 @@
+/** Opens a GGUF file as a model: configuration, weights and tokenizer, all checked before any weight is read. */
+
+import { UnsupportedError } from '@inattention/core';
+import type { ModelConfig } from '@inattention/core/math';
+import { fromLlamaFamily } from '../config/llama-family.ts';
+import { parseConfig } from '../config/parse-config.ts';
+import type { TensorEntry } from '../safetensors/header.ts';
+import type { ReadOptions } from '../safetensors/reader.ts';
+import type { WeightFiles } from '../safetensors/weight-files.ts';
+import { type ByteSource, readExactly } from '../sources/byte-source.ts';
+import { configJsonOfGguf, hasInterleavedHeads } from './config.ts';
+import { decodeTensor } from './decode-blocks.ts';
+import { readGgufHeader } from './header.ts';
+import { MetadataReader } from './metadata-reader.ts';
+import { tokenizerConfigOfGguf, tokenizerJsonOfGguf } from './tokenizer.ts';
+import { ggufWeights } from './weights.ts';
+
+/** What a GGUF file holds, as the files of a model's folder. */
+export interface GgufModel {
+  readonly config: ModelConfig;
+  readonly weights: WeightFiles;
+  /** A tokenizer.json; null when the file has no tokenizer. */
+  readonly tokenizerJson: Record<string, unknown> | null;
+  /** A tokenizer_config.json. */
+  readonly tokenizerConfig: Record<string, unknown>;
+}
+
+const frequencyFactors = 'rope_freqs.weight';
+/** Above any head. */
+const maxFrequencies = 65_536;
+
+/** Throws InvalidFileError, InvalidConfigError, UnsupportedError or AbortedError. */
+export async function openGguf(source: ByteSource, options: ReadOptions = {}): Promise<GgufModel> {
+  const { metadata: values, tensors } = await readGgufHeader(source, options);
+  const metadata = new MetadataReader(values, source.name);
+  const parts = metadata.count('split.count', 1);
+  if (parts > 1) {
+    throw new UnsupportedError({
+      what: `${source.name} is one of several files of a model.`,
+      got: `${parts} parts`,
+      expected: 'one file',
+      fix: 'merge them with llama-gguf-split --merge',
+    });
+  }
+  const factors = await readFactors(source, tensors.get(frequencyFactors), options);
+  const config = parseConfig(fromLlamaFamily(configJsonOfGguf(metadata, tensors, factors)));
+  const weights = ggufWeights(source, tensors, {
+    ignored: new Set([frequencyFactors]),
+    ...(hasInterleavedHeads(metadata) && { interleavedHeadDim: config.headDim }),
+  });
+  return {
+    config,
+    weights,
+    tokenizerJson: tokenizerJsonOfGguf(metadata),
+    tokenizerConfig: tokenizerConfigOfGguf(metadata),
+  };
+}
+
+async function readFactors(source: ByteSource, entry: TensorEntry | undefined, { signal }: ReadOptions) {
+  if (entry === undefined || entry.dtype !== 'F32' || entry.byteLength > maxFrequencies * 4) return undefined;
+  const bytes = await readExactly(source, entry.byteOffset, entry.byteOffset + entry.byteLength, signal);
+  const factors = new Float32Array(entry.byteLength / 4);
+  decodeTensor('F32', bytes, factors);
+  return factors;
+}
