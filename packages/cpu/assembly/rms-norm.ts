@@ -5,7 +5,12 @@
  * gradWeight = Σ_rows grad ⊙ x · s.
  */
 
+import { argument, floatArgument, pass, passFloat, runTasks } from './threads';
 import { addScaled, dot, scaleInto } from './vector';
+
+/** Numbers that are worth a task of their own. */
+const taskNumbers: i32 = 16384;
+
 
 /** `weight` and `inverseRms` may be 0 (none). */
 export function rmsNorm(
@@ -17,7 +22,28 @@ export function rmsNorm(
   width: i32,
   epsilon: f32,
 ): void {
-  for (let r = 0; r < rows; r += 1) {
+  const step = max(1, taskNumbers / max(1, width));
+  pass(0, <i32>input);
+  pass(1, <i32>weight);
+  pass(2, <i32>out);
+  pass(3, <i32>inverseRms);
+  pass(4, rows);
+  pass(5, width);
+  passFloat(6, epsilon);
+  pass(7, step);
+  runTasks(rmsNormTask, (rows + step - 1) / step);
+}
+
+function rmsNormTask(task: i32): void {
+  const input = <usize>argument(0);
+  const weight = <usize>argument(1);
+  const out = <usize>argument(2);
+  const inverseRms = <usize>argument(3);
+  const width = argument(5);
+  const epsilon = floatArgument(6);
+  const step = argument(7);
+  const end = min(argument(4), (task + 1) * step);
+  for (let r = task * step; r < end; r += 1) {
     const at = (<usize>r * <usize>width) << 2;
     const x = input + at;
     const scale = <f32>1 / sqrt(dot(x, x, width) / <f32>width + epsilon);

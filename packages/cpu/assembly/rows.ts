@@ -2,7 +2,11 @@
 
 import { expandBlocks, rowScaleBytes } from './block-scaled';
 import { storageShift } from './storage';
+import { argument, pass, runTasks } from './threads';
 import { addRow, addScaled } from './vector';
+
+/** Numbers that are worth a task of their own. */
+const taskNumbers: i32 = 16384;
 
 /**
  * out[i] (+)= row ids[i] · stride + offset; zeros for a negative id. `pages` points to the addresses of pages of
@@ -21,8 +25,37 @@ export function gatherRows(
   accumulate: bool,
   out: usize,
 ): void {
+  const step = max(1, taskNumbers / max(1, width));
+  pass(0, <i32>pages);
+  pass(1, <i32>scales);
+  pass(2, rowsPerPage);
+  pass(3, <i32>ids);
+  pass(4, count);
+  pass(5, stride);
+  pass(6, offset);
+  pass(7, width);
+  pass(8, storage);
+  pass(9, accumulate ? 1 : 0);
+  pass(10, <i32>out);
+  pass(11, step);
+  runTasks(gatherTask, (count + step - 1) / step);
+}
+
+function gatherTask(task: i32): void {
+  const pages = <usize>argument(0);
+  const scales = <usize>argument(1);
+  const rowsPerPage = argument(2);
+  const ids = <usize>argument(3);
+  const stride = argument(5);
+  const offset = argument(6);
+  const width = argument(7);
+  const storage = argument(8);
+  const accumulate = argument(9) != 0;
+  const out = <usize>argument(10);
+  const step = argument(11);
   const rowBytes = (<usize>width) << storageShift(storage);
-  for (let i = 0; i < count; i += 1) {
+  const end = min(argument(4), (task + 1) * step);
+  for (let i = task * step; i < end; i += 1) {
     const id = load<i32>(ids + ((<usize>i) << 2));
     const target = out + ((<usize>i * <usize>width) << 2);
     if (id < 0) {

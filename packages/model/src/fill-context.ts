@@ -30,10 +30,11 @@ export async function fill(context: Context, ids: Int32Array, { signal, onProgre
   const before = context.length;
   const marks = context.model.markTables();
   let late = false;
+  const pieces = context.startAppend(ids.length);
   try {
     for (let done = 0; done < ids.length; ) {
       const piece = ids.subarray(done, done + appendPiece);
-      context.append(piece);
+      context.append(piece, pieces);
       done += piece.length;
       onProgress?.({ stage: 'append', done, total: ids.length });
       if (done < ids.length) {
@@ -47,5 +48,7 @@ export async function fill(context: Context, ids: Int32Array, { signal, onProgre
     if (context.length > before) context.replace(before, context.length - before, new Int32Array(0));
     context.model.rollBackTables(marks, late);
     throw error;
+  } finally {
+    pieces.dispose();
   }
 }

@@ -1,19 +1,12 @@
 /**
  * Initial states of many positions with every product M_j E[t] computed once per distinct id instead of once per
  * position: on text a run of thousands has a third as many ids. Attention in mode `ids` reads them so where that is less
- * work, and long appends to `tables`, where the states are wanted for their norms alone. Only where states come from ids,
- * that is, without learned positions.
+ * work. Only where states come from ids, that is, without learned positions.
  */
 
 import type { Tensor } from '../tensor/tensor.ts';
-import { blockInitialStates } from './context-blocks.ts';
 import type { ContextModel } from './context-model.ts';
 import { type IdSequence, windowTerm } from './initial-state.ts';
-
-/** Numbers of the largest run's states: bounds scratch. */
-const runSize = 1 << 20;
-
-const shortestRun = 256;
 
 /** The ids of a block, each once, and where each position finds its own. */
 export interface DistinctIds {
@@ -101,19 +94,4 @@ export function statesByIds(model: ContextModel, { ids, slots }: DistinctIds): S
       for (const tensor of [index, ...terms]) tensor.dispose();
     },
   };
-}
-
-/** The longest run whose states are worth computing at once. */
-export function longestRun(hiddenSize: number): number {
-  return Math.max(shortestRun, Math.floor(runSize / hiddenSize));
-}
-
-/** x of positions [start, start + count), [count, D], not normalised: by distinct ids where there are fewer of them. */
-export function runInitialStates(model: ContextModel, ids: IdSequence, start: number, count: number): Tensor {
-  const { operations, weights, config } = model;
-  const byPosition = () => blockInitialStates(model, ids, start, count);
-  if (weights.positions !== null || config.initialStateWindow === 1 || count < 2) return byPosition();
-  const distinct = distinctIdsOf(ids, start, count, config.initialStateWindow);
-  if (distinct.ids.length >= count) return byPosition();
-  return operations.scope(() => statesByIds(model, distinct).rows(0, count));
 }

@@ -8,7 +8,15 @@
 import type { ContextView } from '../backend/context-view.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { addValueBias, attendBlocks, attendView, weightsOverBlocks, weightsOverView } from './context-blocks.ts';
+import {
+  addValueBias,
+  attendBlocks,
+  attendView,
+  blockInitialStates,
+  eachBlock,
+  weightsOverBlocks,
+  weightsOverView,
+} from './context-blocks.ts';
 import type { ContextModel } from './context-model.ts';
 import { rowKind } from './context-source.ts';
 import { alteredRange, type ContextChange, type ContextStore, isAppend } from './context-store.ts';
@@ -19,7 +27,7 @@ import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import { contextPageLength } from './page-sizes.ts';
 import { PagedArray } from './paged-array.ts';
-import { longestRun, runInitialStates } from './states-by-id.ts';
+import { WindowTerms } from './window-terms.ts';
 
 export class TableStore implements ContextStore, TableUser {
   readonly mode = 'tables';
@@ -119,12 +127,20 @@ export class TableStore implements ContextStore, TableUser {
     const { operations, config, weights, work } = this.#model;
     work.movedBytes += this.#scale.splice(change.start, change.removed.length, change.inserted);
     const { from, to } = alteredRange(change, config.initialStateWindow, weights.positions !== null);
-    const run = longestRun(config.hiddenSize);
-    for (let start = from; start < to; start += run) {
-      operations.scope(() => {
-        const states = runInitialStates(this.#model, change.ids, start, Math.min(run, to - start));
-        this.#scale.write(start, operations.inverseRms(states, config.rmsNormEps));
+    if (weights.positions !== null || to - from === 1) {
+      eachBlock(from, to, (start, count) => {
+        operations.scope(() => {
+          const states = blockInitialStates(this.#model, change.ids, start, count);
+          this.#scale.write(start, operations.inverseRms(states, config.rmsNormEps));
+        });
       });
+      return;
+    }
+    const terms = change.terms ?? new WindowTerms(this.#model, to - from);
+    try {
+      terms.inverseRms(change.ids, from, to, (start, scale) => this.#scale.write(start, scale));
+    } finally {
+      if (terms !== change.terms) terms.dispose();
     }
   }
 

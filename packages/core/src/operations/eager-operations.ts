@@ -20,7 +20,7 @@ import { type CrossEntropy, crossEntropy, crossEntropyBackward } from './cross-e
 import { addInto, affine, binary, unary } from './elementwise.ts';
 import { type DenseContext, expandContext } from './expand-context.ts';
 import { IndexTensor } from './index-tensor.ts';
-import { linear, type MatmulOptions, matmul } from './matmul.ts';
+import { linear, linearInto, type MatmulOptions, matmul } from './matmul.ts';
 import { cast, permute } from './movement.ts';
 import type { OperationContext } from './operation-context.ts';
 import type { AttentionOptions, Operations, ScopeResult } from './operations.ts';
@@ -191,6 +191,11 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
 
   linear(input: Tensor, weight: Tensor): Tensor {
     return linear(this, input, weight);
+  }
+
+  /** out ← x Wᵀ, in place. */
+  linearInto(out: Tensor, input: Tensor, weight: Tensor): void {
+    linearInto(this, out, input, weight);
   }
 
   embed(table: Tensor, ids: IndexTensor): Tensor {

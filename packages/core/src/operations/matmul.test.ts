@@ -88,6 +88,25 @@ it('linear multiplies by the transposed weight over any leading axes', async () 
   expectClose(stored as Float32Array, product(x, decodeFloat16(halves), false, true));
 });
 
+it('linearInto writes the product in place, into a part of a tensor too', async () => {
+  const random = seededRandom(7);
+  const [x, weight] = [random.normals(rows * inner), random.normals(columns * inner)];
+  const [got, zeros] = await onDevice(({ operations, tensor }) => {
+    const out = operations.full([2 * rows, columns], 9);
+    operations.linearInto(
+      operations.slice(out, rows, rows),
+      tensor(x, [rows, inner]),
+      tensor(weight, [columns, inner]),
+    );
+    const overNothing = operations.full([1, 2], 9);
+    operations.linearInto(overNothing, tensor([], [1, 0]), tensor([], [2, 0]));
+    return [out, overNothing];
+  });
+  expect((got as Float32Array).subarray(0, rows * columns)).toEqual(new Float32Array(rows * columns).fill(9));
+  expectClose((got as Float32Array).subarray(rows * columns), product(x, weight, false, true));
+  expect(zeros).toEqual(new Float32Array(2));
+});
+
 it('multiplies over nothing to 0, and nothing to nothing', async () => {
   const [zeros, nothing] = await onDevice(({ operations, tensor }) => [
     operations.matmul(tensor([], [2, 0]), tensor([], [0, 3])),
@@ -109,5 +128,9 @@ it('refuses what does not fit, and says what it got', () => {
   expect(() => operations.linear(zeros(2, 3), operations.index([1, 2, 3]).tensor)).toThrow(DTypeError);
   expect(() => operations.linear(operations.cast(zeros(2, 3), 'f16'), zeros(4, 3))).toThrow(
     /linear: the input must be f32/,
+  );
+  expect(() => operations.linearInto(zeros(2, 5), zeros(2, 3), zeros(4, 3))).toThrow(ShapeError);
+  expect(() => operations.linearInto(operations.cast(zeros(2, 4), 'f16'), zeros(2, 3), zeros(4, 3))).toThrow(
+    DTypeError,
   );
 });

@@ -61,6 +61,18 @@ export function matmul(context: OperationContext, a: Tensor, b: Tensor, options:
 
 /** x Wᵀ: [.., K] and [M, K] to [.., M]. */
 export function linear(context: OperationContext, input: Tensor, weight: Tensor): Tensor {
+  const args = linearArguments(context, input, weight);
+  return multiply(context, [...input.shape.slice(0, -1), args.columns], args);
+}
+
+/** out = x Wᵀ, for an f32 `out` of the product's shape that is not part of the operands. */
+export function linearInto(context: OperationContext, out: Tensor, input: Tensor, weight: Tensor): void {
+  const args = linearArguments(context, input, weight);
+  expectFloat(context, out, 'linearInto: the result', [...input.shape.slice(0, -1), args.columns]);
+  multiplyInto(context, out, args);
+}
+
+function linearArguments(context: OperationContext, input: Tensor, weight: Tensor): Omit<MatmulArguments, 'out'> {
   expectFloat(context, input, 'linear: the input');
   expectWeight(context, weight, 'linear: the weight');
   const { rows, width } = asRows(input, 'linear: the input');
@@ -72,7 +84,7 @@ export function linear(context: OperationContext, input: Tensor, weight: Tensor)
       expected: `a weight of shape [*, ${width}]`,
     });
   }
-  return multiply(context, [...input.shape.slice(0, -1), columns], {
+  return {
     a: input,
     b: weight,
     batch: 1,
@@ -85,16 +97,18 @@ export function linear(context: OperationContext, input: Tensor, weight: Tensor)
     strideB: 0,
     scale: 1,
     accumulate: false,
-  });
+  };
 }
 
 /** A product over nothing (K = 0) is 0. */
 function multiply(context: OperationContext, shape: Shape, args: Omit<MatmulArguments, 'out'>): Tensor {
+  return produce(context, shape, (out) => multiplyInto(context, out, args));
+}
+
+function multiplyInto(context: OperationContext, out: Tensor, args: Omit<MatmulArguments, 'out'>): void {
   const { primitives } = context.backend;
-  return produce(context, shape, (out) => {
-    if (args.inner === 0) primitives.fill({ out, value: 0 });
-    else primitives.matmul({ ...args, out });
-  });
+  if (args.inner === 0) primitives.fill({ out, value: 0 });
+  else primitives.matmul({ ...args, out });
 }
 
 function splitMatrix(tensor: Tensor): [batch: readonly number[], matrix: readonly number[]] {
