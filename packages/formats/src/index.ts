@@ -26,6 +26,7 @@ export { blobSource, openFileList } from './sources/file-source.ts';
 export type { UrlOptions, UrlProgress } from './sources/http.ts';
 export { bytesSource, filesInMemory } from './sources/memory-source.ts';
 export { openUrls } from './sources/url-files.ts';
+export { openUrls } from './sources/url-files.ts';
 export { openUrl, urlSource } from './sources/url-source.ts';
 export { type ByteTokenizerOptions, createByteTokenizer } from './tokenizer/byte-tokenizer.ts';
 export { loadTokenizer } from './tokenizer/json-tokenizer.ts';

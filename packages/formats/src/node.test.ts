@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { AbortedError, InvalidFileError } from '@inattention/core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { fileSource, openDirectory } from './node.ts';
+import { fileSource, openDirectory, openFiles } from './node.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -62,4 +63,15 @@ it('says when there is no such folder', async () => {
   await writeFile(join(folder, 'x'), '');
   await expect(openDirectory(join(folder, 'nothing'))).rejects.toThrow('Got: nothing there.');
   await expect(openDirectory(join(folder, 'x'))).rejects.toThrow('Got: a file.');
+});
+
+it('opens files that each have a URL of their own', async () => {
+  await writeFile(join(folder, 'hashed-1f.json'), 'hello');
+  const source = openFiles({ 'config.json': pathToFileURL(join(folder, 'hashed-1f.json')) });
+  const file = await source.open('config.json');
+  expect(new TextDecoder().decode(await file?.read(0, 5))).toBe('hello');
+  expect(await source.open('model.safetensors')).toBeNull();
+  expect(await source.list?.()).toEqual(['config.json']);
+  expect(() => openFiles({ 'config.json': 'https://example.org/config.json' })).toThrow(InvalidFileError);
+  expect(() => openFiles({ '../config.json': pathToFileURL(folder) })).toThrow('outside its folder');
 });
