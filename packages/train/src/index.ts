@@ -15,10 +15,10 @@ export { tokenRange } from './data/token-range.ts';
 export { type TokenizeOptions, type TokenizeProgress, tokenizeInMemory } from './data/tokenize-documents.ts';
 export { AdamW, type AdamWSettings, type Moments } from './optimizer/adamw.ts';
 export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.ts';
-export type { DocumentMask } from './step/batch-rows.ts';
 export { type BatchLossValue, evaluateBatch } from './step/evaluate.ts';
 export { computeGradients, type StepGradients } from './step/gradients.ts';
 export { type Parameter, parametersOf } from './step/parameters.ts';
+export type { DocumentMask } from './step/segments.ts';
 export { type AddedToken, serializeTokenizer, type TokenizerJson } from './tokenizer/tokenizer-json.ts';
 export {
   type TokenizerProgress,

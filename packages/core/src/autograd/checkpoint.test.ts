@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eachFault, withFaults } from '../../test/faults.ts';
 import { seededRandom } from '../../test/random.ts';
+import { ShapeError } from '../errors/errors.ts';
 import { EagerOperations } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Operations } from '../operations/operations.ts';
@@ -94,5 +95,41 @@ describe('checkpoint', () => {
     };
     const calls = eachFault(faulty, step, (call) => expect([call, live()]).toEqual([call, before]));
     expect(calls).toBeGreaterThan(200);
+  });
+});
+
+describe('backwardFrom', () => {
+  it('goes on from a gradient that is known, and leaves that alone', async () => {
+    const { operations, ids, leaves, live } = setUp();
+    const before = live();
+    const tape = new RecordingOperations(operations);
+    const [x, weight, table] = leaves(tape) as [Variable, Variable, Variable];
+    const output = block(tape, ids, [x, weight, table]);
+    const gradient = operations.scope(() => operations.scale(output.value, 2));
+    const again = new RecordingOperations(operations);
+    const others = leaves(again) as [Variable, Variable, Variable];
+    const square = again.multiply(block(again, ids, others), block(again, ids, others));
+    const flat = again.linear(again.reshape(square, [1, rows * width]), again.constant(operations.full([1, 320], 1)));
+    const [seed, known] = [await gradient.read(), again.backward(flat)];
+    const found = tape.backwardFrom(output, gradient);
+    for (const [place, leaf] of [x, weight, table].entries()) {
+      const got = (await found.get(leaf)?.readFloat32()) as Float32Array;
+      const expected = (await known.get(others[place] as Variable)?.readFloat32()) as Float32Array;
+      const error = Math.max(...got.map((value, i) => Math.abs(value - (expected[i] as number))));
+      expect(error).toBeLessThan(1e-4 * Math.max(...expected.map(Math.abs)));
+    }
+    expect(await gradient.read()).toEqual(seed);
+    for (const part of [found, known, gradient]) part.dispose();
+    expect(live()).toBe(before + 320 * 4);
+  });
+
+  it('takes parameters as they are, and gradients of their shape', async () => {
+    const { operations, leaves } = setUp();
+    const tape = new RecordingOperations(operations);
+    const [x] = leaves(tape) as [Variable];
+    expect(() => tape.backwardFrom(x, operations.zeros([2]))).toThrow(ShapeError);
+    const gradient = operations.full([rows, width], 3);
+    using found = tape.backwardFrom(x, gradient);
+    expect(await found.get(x)?.read()).toEqual(await gradient.read());
   });
 });

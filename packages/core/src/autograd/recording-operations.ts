@@ -8,7 +8,7 @@ import { DisposedError, DTypeError, InvalidArgumentError, ShapeError, Unsupporte
 import type { EagerOperations } from '../operations/eager-operations.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { AttentionOptions, Operations, ScopeResult } from '../operations/operations.ts';
-import { formatShape, type Shape, sizeOf } from '../tensor/shape.ts';
+import { expectShape, formatShape, type Shape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Gradients } from './gradients.ts';
 import type { Recorded } from './rule.ts';
@@ -200,6 +200,16 @@ export class RecordingOperations implements Operations<Variable> {
     const run = this.#operations.separate('gradients');
     using one = run.full(loss.shape, 1);
     return this.#differentiate(loss, one, run, [], []);
+  }
+
+  /**
+   * Gradients of every parameter that `output` depends on, from the gradient of a loss for `output`, of its shape. Else as
+   * `backward`; an output that is a parameter itself is among them.
+   */
+  backwardFrom(output: Variable, gradient: Tensor): Gradients {
+    this.#alive();
+    expectShape(gradient.shape, output.shape, 'backwardFrom: the gradient');
+    return this.#differentiate(output, gradient, this.#operations.separate('gradients'), [], []);
   }
 
   /**

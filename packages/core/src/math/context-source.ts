@@ -82,7 +82,7 @@ export function projectLinearly<V>(
 /** What stands between the projections [n, G, C] and keys and values: biases, and the keys' norm per head. */
 export function finishKeysAndValues<V>(
   operations: Operations<V>,
-  { keyBias, valueBias, keyNorm }: KeyValueWeights<V>,
+  { keyBias, valueBias, keyNorm }: Pick<KeyValueWeights<V>, 'keyBias' | 'valueBias' | 'keyNorm'>,
   { keys, values }: KeysAndValues<V>,
   config: ModelConfig,
 ): KeysAndValues<V> {

@@ -1,27 +1,15 @@
 /**
- * The decoder over the rows of a batch (DESIGN §2): everything but attention over all rows at once. Hidden states exist
- * where losses count, and below the last self layer everywhere; keys and values exist everywhere. Written once over
- * `BatchOperations`, recorded for a training step and computed at once for evaluation.
+ * The decoder over a batch (DESIGN §2): everything but attention over all its rows at once. Hidden states exist where
+ * losses count, and below the last self layer everywhere; where keys and values are, is the business of a `BatchContext`.
+ * Written once over `BatchOperations`, recorded for a training step and computed at once for evaluation.
  *
- * Shape letters: N rows of the batch, n rows whose losses count, D hidden size.
+ * Shape letters: n rows whose losses count, D hidden size, H query heads, C head size.
  */
 
-import type { EagerOperations, IndexTensor, Operations, RopeAngles, Tensor } from '@inattention/core';
-import type { RecordingOperations, Variable } from '@inattention/core/autograd';
-import { inattentionLayers, initialStates, type ModelConfig, projectKeysAndValues } from '@inattention/core/math';
-import { type DecoderWeights, decoderLayer } from '@inattention/model';
-import { type BatchAttentionOptions, batchAttention } from './batch-attention.ts';
-import type { BatchRows } from './batch-rows.ts';
-import { headLoss, headLossValue } from './head-loss.ts';
-
-/** What a batch needs beyond the operations of a decoder. */
-interface BatchOperations<V> {
-  readonly operations: Operations<V>;
-  /** Attention of queries [n, H, C] over keys and values [N, G, C], text by text. */
-  attention(queries: V, keys: V, values: V, options: BatchAttentionOptions): V;
-  /** Σ loss of normalised hidden states [n, D] under a head [V, D], times a factor: a scalar. */
-  headLoss(hidden: V, head: V, targets: IndexTensor, factor: number): V;
-}
+import type { IndexTensor, RopeAngles, Tensor } from '@inattention/core';
+import type { ModelConfig } from '@inattention/core/math';
+import { type DecoderWeights, decoderLayer, type LayerWeights } from '@inattention/model';
+import type { BatchOperations, Stretch } from './batch-operations.ts';
 
 /** What of a model positions are made with, on its device. */
 export interface PositionTensors {
@@ -30,70 +18,80 @@ export interface PositionTensors {
   readonly slopes: Tensor | null;
 }
 
-/** Operations that are remembered, for gradients. */
-export function recorded(recording: RecordingOperations): BatchOperations<Variable> {
-  return {
-    operations: recording,
-    attention: (queries, keys, values, options) =>
-      recording.record([queries, keys, values], (run) =>
-        batchAttention(run, queries.value, keys.value, values.value, options),
-      ),
-    headLoss: (hidden, head, targets, factor) =>
-      recording.record([hidden, head], (run) => headLoss(run, hidden.value, head.value, targets, factor)),
-  };
+/** What a layer's attention is given. */
+export interface LayerAttention<V> {
+  /** Number of the layer. */
+  readonly number: number;
+  readonly weights: LayerWeights<V>;
+  /** [n, H, C], not yet rotated. */
+  readonly queries: V;
+  /** The layer's normalised inputs u, [n, D]. */
+  readonly inputs: V;
 }
 
-/** Operations that only compute, for evaluation. */
-export function computed(operations: EagerOperations): BatchOperations<Tensor> {
-  return {
-    operations,
-    attention: (queries, keys, values, options) => {
-      const { output, saved = [] } = batchAttention(operations, queries, keys, values, options);
-      for (const part of saved) part.dispose();
-      return output;
-    },
-    headLoss: (hidden, head, targets, factor) =>
-      operations.scope(() => operations.scale(headLossValue(operations, hidden, head, targets), factor)),
-  };
+/** Keys and values of a batch, and what is computed of them before the layers. */
+export interface BatchContext {
+  /** Before the layers: hidden states to begin with, and what every layer's attention takes. */
+  begin<V>(run: BatchOperations<V>, weights: DecoderWeights<V>): { readonly hidden: V; readonly shared: readonly V[] };
+  /** Attention of a layer, [n, H, C]. */
+  attend<V>(run: BatchOperations<V>, shared: readonly V[], layer: LayerAttention<V>): V;
+  /** Hidden states as the next layer takes them. */
+  afterLayer<V>(run: BatchOperations<V>, number: number, hidden: V): V;
+  /** Ids that the rows are to foresee, [n]. */
+  readonly targets: IndexTensor;
+}
+
+export interface BatchLossOptions {
+  /** Of the loss. */
+  readonly factor: number;
+  /** So many layers, from the first on, are computed again for their gradients instead of kept. Default 0. */
+  readonly checkpointedLayers?: number;
 }
 
 /** factor · Σ of the losses that count, as a scalar. */
 export function batchLoss<V>(
-  { operations, attention, headLoss }: BatchOperations<V>,
+  run: BatchOperations<V>,
   config: ModelConfig,
   weights: DecoderWeights<V>,
-  { angles, slopes }: PositionTensors,
-  rows: BatchRows,
-  factor: number,
+  context: BatchContext,
+  { factor, checkpointedLayers = 0 }: BatchLossOptions,
 ): V {
+  const { operations } = run;
   return operations.scope(() => {
-    const start = initialStates(operations, weights, rows.window); // x, [N, D]
-    const states = operations.rmsNorm(start, null, config.rmsNormEps); // x̂, [N, D]
-    const fromStates = new Set(inattentionLayers(config));
-    const lastSelf = config.attentionTypes.findLastIndex((_, layer) => !fromStates.has(layer));
-    const rotate = (input: V, positions: IndexTensor): V =>
-      angles === null ? input : operations.rope(input, positions, angles);
-    const choose = (hidden: V): V => (rows.chosen === rows.all ? hidden : operations.embed(hidden, rows.chosenRows));
-    const scale = 1 / Math.sqrt(config.headDim);
-
-    let queryRows = lastSelf === -1 ? rows.chosen : rows.all; // rows whose hidden states are computed
-    let hidden = lastSelf === -1 ? choose(start) : start;
-    weights.layers.forEach((layer, number) => {
-      hidden = decoderLayer(operations, config, layer, hidden, (queries, inputs) => {
-        const source = fromStates.has(number) ? operations.multiply(states, layer.norm) : inputs; // g ⊙ x̂, or u
-        const { keys, values } = projectKeysAndValues(operations, layer, source, config);
-        return attention(rotate(queries, queryRows.positions), rotate(keys, rows.all.positions), values, {
-          texts: queryRows.texts,
-          scale,
-          slopes,
-        });
-      });
-      if (number === lastSelf) {
-        hidden = choose(hidden);
-        queryRows = rows.chosen;
-      }
-    });
+    const { hidden: first, shared } = context.begin(run, weights);
+    const hidden = weights.layers.reduce((before, layer, number) => {
+      const { parts, together } = takeApart(layer);
+      const stretch: Stretch = <W>(inner: BatchOperations<W>, inputs: readonly W[]) => {
+        const [start, ...others] = inputs as readonly [W, ...W[]];
+        const own = together(others.slice(0, parts.length));
+        const common = others.slice(parts.length);
+        return decoderLayer(inner.operations, config, own, start, (queries, normalised) =>
+          context.attend(inner, common, { number, weights: own, queries, inputs: normalised }),
+        );
+      };
+      const inputs = [before, ...parts, ...shared];
+      const after = number < checkpointedLayers ? run.checkpoint(inputs, stretch) : stretch(run, inputs);
+      return context.afterLayer(run, number, after);
+    }, first);
     const last = operations.rmsNorm(hidden, weights.norm, config.rmsNormEps);
-    return headLoss(last, weights.head, rows.targets, factor);
+    return run.headLoss(last, weights.head, context.targets, factor);
   });
+}
+
+/** A layer's parameters as a list, and back from one like it. */
+function takeApart<V>(layer: LayerWeights<V>): {
+  readonly parts: readonly V[];
+  readonly together: <W>(parts: readonly W[]) => LayerWeights<W>;
+} {
+  const entries = Object.entries(layer) as (readonly [keyof LayerWeights<V>, V | null])[];
+  const present = entries.filter((entry): entry is readonly [keyof LayerWeights<V>, V] => entry[1] !== null);
+  return {
+    parts: present.map(([, part]) => part),
+    together: <W>(parts: readonly W[]) => {
+      const own: Partial<Record<keyof LayerWeights<W>, W | null>> = {};
+      for (const [name] of entries) own[name] = null;
+      for (const [place, [name]] of present.entries()) own[name] = parts[place] as W;
+      return own as LayerWeights<W>;
+    },
+  };
 }

@@ -1,9 +1,12 @@
 /** Loss without gradients: what validation runs. Activations of a layer live no longer than the layer. */
 
+import type { Tensor } from '@inattention/core';
 import type { Model } from '@inattention/model';
 import type { Batch } from '../data/batch-source.ts';
-import { batchLoss, computed } from './batch-loss.ts';
-import { createBatchRows, type DocumentMask } from './batch-rows.ts';
+import { batchLoss } from './batch-loss.ts';
+import { computed } from './batch-operations.ts';
+import { type ComputeOptions, openBatchContext } from './compute-options.ts';
+import { lossTermsOf, type Segment, segmentsOfBatch } from './segments.ts';
 
 /** Mean loss of a batch, and over how many positions. */
 export interface BatchLossValue {
@@ -16,17 +19,17 @@ export interface BatchLossValue {
 export async function evaluateBatch(
   model: Model,
   batch: Batch,
-  { documents = 'separate' }: { readonly documents?: DocumentMask } = {},
+  options: Omit<ComputeOptions, 'checkpointing'> = {},
 ): Promise<BatchLossValue> {
-  const rows = createBatchRows(model.backend, model.config, batch, documents);
-  try {
-    const operations = model.operations.separate();
-    const lossTerms = rows.targets.length;
-    const { config, weights, contextModel } = model;
-    using loss = batchLoss(computed(operations), config, weights, contextModel, rows, 1 / lossTerms);
-    const [value = Number.NaN] = await loss.readFloat32();
-    return { loss: value, lossTerms };
-  } finally {
-    rows.dispose();
-  }
+  const segments = segmentsOfBatch(batch, model.config, options.documents ?? 'separate');
+  const lossTerms = lossTermsOf(segments);
+  using loss = computeLoss(model, segments, options, 1 / lossTerms);
+  const [value = Number.NaN] = await loss.readFloat32();
+  return { loss: value, lossTerms };
+}
+
+function computeLoss(model: Model, segments: readonly Segment[], options: ComputeOptions, factor: number): Tensor {
+  using context = openBatchContext(model, segments, options);
+  const { config, weights } = model;
+  return batchLoss(computed(model.operations.separate()), config, weights, context, { factor });
 }

@@ -4,46 +4,14 @@ import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
 import { collectWeights, createModel, Model } from '@inattention/model';
 import { afterAll, describe, expect, it } from 'vitest';
+import { numbersOf, text, worst } from '../../test/gradient-numbers.ts';
 import { seededTokens, smallConfig } from '../../test/small-model.ts';
 import type { Batch } from '../data/batch-source.ts';
 import { evaluateBatch } from './evaluate.ts';
-import { computeGradients, type StepGradients } from './gradients.ts';
+import { computeGradients } from './gradients.ts';
 
 const backend = await createCpuBackend({ threads: 2 });
 afterAll(() => backend.dispose());
-
-const text = (
-  tokens: Int32Array | readonly number[],
-  positions?: readonly number[],
-  documentStarts: number[] = [],
-) => ({
-  tokens: Int32Array.from(tokens),
-  documentStarts: Int32Array.from(documentStarts),
-  ...(positions !== undefined && { positions: Int32Array.from(positions) }),
-});
-
-async function numbersOf(step: StepGradients): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  const [loss = Number.NaN] = await step.loss.readFloat32();
-  const gradients = new Map<string, Float32Array>();
-  for (const [name, tensor] of step.gradients) gradients.set(name, await tensor.readFloat32());
-  step.dispose();
-  return { loss, gradients };
-}
-
-/** The largest error of any gradient, as a share of that gradient's largest number. */
-function worst(got: ReadonlyMap<string, Float32Array>, expected: ReadonlyMap<string, ArrayLike<number>>): number {
-  expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
-  let share = 0;
-  for (const [name, numbers] of expected) {
-    const found = got.get(name) as Float32Array;
-    const scale = Math.max(...Array.from(numbers, Math.abs));
-    for (let i = 0; i < numbers.length; i += 1) {
-      const error = Math.abs((found[i] as number) - (numbers[i] as number)) / scale;
-      share = Math.max(share, error); // NaN stays
-    }
-  }
-  return share;
-}
 
 describe('golden cases', () => {
   it.each(listGoldenCases())('%s: losses and gradients', async (name) => {

@@ -8,9 +8,11 @@ import type { EagerOperations, Tensor } from '@inattention/core';
 import { RecordingOperations, type Variable } from '@inattention/core/autograd';
 import { collectWeights, type Model } from '@inattention/model';
 import type { Batch } from '../data/batch-source.ts';
-import { batchLoss, recorded } from './batch-loss.ts';
-import { type BatchRows, createBatchRows, type DocumentMask } from './batch-rows.ts';
+import { batchLoss } from './batch-loss.ts';
+import { recorded } from './batch-operations.ts';
+import { type ComputeOptions, openBatchContext } from './compute-options.ts';
 import { type Parameter, parametersOf } from './parameters.ts';
+import { lossTermsOf, positionsOf, type Segment, segmentsOfBatch } from './segments.ts';
 
 /** What the loss of a step is, and where it falls. Whoever gets it disposes of it. */
 export interface StepGradients {
@@ -27,16 +29,13 @@ export interface StepGradients {
 
 /**
  * Gradients of the mean loss of `batches`. Throws InvalidArgumentError, ShapeError or TokenOutOfRangeError for batches
- * that the model cannot be trained on, DTypeError for a model that is not in f32; nothing is changed.
+ * that the model cannot be trained on, DTypeError for a model that is not in f32, UnsupportedError for a way to compute
+ * that the model does not have; nothing is changed.
  */
-export function computeGradients(
-  model: Model,
-  batches: readonly Batch[],
-  { documents = 'separate' }: { readonly documents?: DocumentMask } = {},
-): StepGradients {
+export function computeGradients(model: Model, batches: readonly Batch[], options: ComputeOptions = {}): StepGradients {
   const parameters = parametersOf(model);
   const operations = model.operations.separate('gradients');
-  const parts: BatchRows[] = [];
+  const parts = batches.map((batch) => segmentsOfBatch(batch, model.config, options.documents ?? 'separate'));
   const totals = new Map<string, Tensor>();
   const loss = operations.zeros([]);
   const dispose = () => {
@@ -44,19 +43,18 @@ export function computeGradients(
     for (const tensor of totals.values()) tensor.dispose();
   };
   try {
-    for (const batch of batches) parts.push(createBatchRows(model.backend, model.config, batch, documents));
-    const lossTerms = parts.reduce((terms, { targets }) => terms + targets.length, 0);
-    for (const rows of parts) addGradients(model, parameters, rows, 1 / lossTerms, { operations, loss, totals });
+    const lossTerms = parts.reduce((terms, segments) => terms + lossTermsOf(segments), 0);
+    for (const segments of parts) {
+      addGradients(model, parameters, segments, options, 1 / lossTerms, { operations, loss, totals });
+    }
     for (const { name, tensor } of parameters) {
       if (!totals.has(name)) totals.set(name, operations.zeros(tensor.shape));
     }
-    const tokens = parts.reduce((sum, { count }) => sum + count, 0);
+    const tokens = parts.reduce((sum, segments) => sum + positionsOf(segments), 0);
     return { loss, gradients: totals, lossTerms, tokens, dispose };
   } catch (error) {
     dispose();
     throw error;
-  } finally {
-    for (const rows of parts) rows.dispose();
   }
 }
 
@@ -66,18 +64,21 @@ interface Sums {
   readonly totals: Map<string, Tensor>;
 }
 
-/** Adds the loss of some rows, times `factor`, and its gradients. */
+/** Adds the loss of a batch, times `factor`, and its gradients. */
 function addGradients(
   model: Model,
   parameters: readonly Parameter[],
-  rows: BatchRows,
+  segments: readonly Segment[],
+  options: ComputeOptions,
   factor: number,
   { operations, loss, totals }: Sums,
 ): void {
+  using context = openBatchContext(model, segments, options);
   using recording = new RecordingOperations(model.operations);
   const variables = new Map(parameters.map(({ name, tensor }) => [name, recording.parameter(tensor)]));
   const weights = collectWeights(model.config, (name) => variables.get(name) as Variable);
-  const value = batchLoss(recorded(recording), model.config, weights, model.contextModel, rows, factor);
+  const { checkpointedLayers = 0 } = options;
+  const value = batchLoss(recorded(recording), model.config, weights, context, { factor, checkpointedLayers });
   operations.addInto(loss, value.value);
   using gradients = recording.backward(value);
   for (const [name, variable] of variables) {

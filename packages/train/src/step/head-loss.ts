@@ -8,6 +8,7 @@
 
 import { type EagerOperations, IndexTensor, type Tensor } from '@inattention/core';
 import type { Recorded } from '@inattention/core/autograd';
+import { productInto } from './product.ts';
 
 /** Logits of a block, at most: 8 MiB. */
 const blockLogits = 2 ** 21;
@@ -29,8 +30,8 @@ export function headLoss(
     eachBlock(operations, hidden, head, targets, factor, total, ({ logits, rows, targets: ids, logSumExp, start }) => {
       const gradNll = operations.full([ids.length], factor);
       const gradLogits = operations.crossEntropyBackward(logits, ids, logSumExp, gradNll);
-      product(operations, gradLogits, head, operations.slice(forHidden, start, ids.length), 'rows');
-      product(operations, gradLogits, rows, forHead, 'head');
+      productInto(operations, operations.slice(forHidden, start, ids.length), gradLogits, head);
+      productInto(operations, forHead, gradLogits, rows, { transposeA: true, accumulate: true });
     });
     return [total, forHidden, forHead] as const;
   });
@@ -99,33 +100,4 @@ function eachBlock(
       show({ start, rows, targets: ids, logits, logSumExp });
     });
   }
-}
-
-/**
- * Into `out`: dlogits [n, V] times the head [V, D] ('rows': [n, D]), or added to it dlogitsᵀ times hidden states [n, D]
- * ('head': [V, D]).
- */
-function product(
-  operations: EagerOperations,
-  gradLogits: Tensor,
-  other: Tensor,
-  out: Tensor,
-  kind: 'rows' | 'head',
-): void {
-  const [length = 0, width = 0] = gradLogits.shape;
-  operations.backend.primitives.matmul({
-    a: gradLogits,
-    b: other,
-    out,
-    batch: 1,
-    rows: kind === 'rows' ? length : width,
-    columns: other.shape[1] as number,
-    inner: kind === 'rows' ? width : length,
-    transposeA: kind === 'head',
-    transposeB: false,
-    strideA: 0,
-    strideB: 0,
-    scale: 1,
-    accumulate: kind === 'head',
-  });
 }

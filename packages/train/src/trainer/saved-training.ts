@@ -9,7 +9,7 @@ import type { ModelConfig } from '@inattention/core/math';
 import type { Cursor } from '../data/batch-source.ts';
 import type { AdamWSettings } from '../optimizer/adamw.ts';
 import type { Schedule } from '../optimizer/schedule.ts';
-import type { DocumentMask } from '../step/batch-rows.ts';
+import type { DocumentMask } from '../step/segments.ts';
 
 /** What decides how a run goes, besides model and data. Plain values. */
 export interface TrainingSettings {
