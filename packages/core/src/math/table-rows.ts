@@ -11,15 +11,15 @@ import { bytesPerElement } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextDType } from './context-mode.ts';
 import { type ContextSource, projectKeysAndValues, projectLinearly, rowKind } from './context-source.ts';
-import { consecutive, createIdWindow, mixWindow, windowTerm } from './initial-state.ts';
+import { consecutive, createIdWindow, mixWindow } from './initial-state.ts';
 import { KeyValueRows } from './key-value-rows.ts';
 import { rowPageSlots } from './page-sizes.ts';
 import type { PagedArray } from './paged-array.ts';
 
 type RowsByLayer = ReadonlyMap<number, KeyValueRows>;
 
-/** Ids or positions projected at a time: bounds the scratch of filling. */
-const fillBlock = 256;
+/** Rows projected at a time: enough for full speed of a matrix product; bounds the scratch of filling. */
+const fillRows = 768;
 
 export class TableRows {
   readonly #model: ContextSource;
@@ -77,34 +77,58 @@ export class TableRows {
     for (const rows of this.#positionRows?.values() ?? []) rows.truncate(positions);
   }
 
-  /** Computes the rows of `ids` into `slots`. */
+  /** Computes the rows of `ids` into `slots`: in each layer one product for keys and one for values, of all offsets. */
   fill(ids: readonly number[], slots: readonly number[]): void {
-    const { operations, weights, config, inattentionLayers, work } = this.#model;
-    for (let start = 0; start < ids.length; start += fillBlock) {
-      const block = ids.slice(start, start + fillBlock);
-      const places = slots.slice(start, start + fillBlock);
+    const { operations, inattentionLayers, work } = this.#model;
+    const block = Math.max(1, Math.floor(fillRows / this.#window));
+    for (let start = 0; start < ids.length; start += block) {
+      const places = slots.slice(start, start + block);
       operations.scope(() => {
-        using index = operations.index(block);
-        const embedded = operations.embed(weights.embedding, index); // [n, D]
-        for (let offset = 0; offset < this.#window; offset += 1) {
-          const part = windowTerm(operations, weights, embedded, offset);
-          const term = this.#finished ? operations.rmsNorm(part, null, config.rmsNormEps) : part;
-          if (offset > 0) work.windowProducts += block.length;
-          for (const layer of inattentionLayers) {
-            const { keys, values } = this.#rows.get(layer) as KeyValueRows;
-            const projected = this.#project(layer, term);
-            this.#store(keys, projected.keys, places, offset);
-            this.#store(values, projected.values, places, offset);
-            work.tableRows += block.length;
-          }
+        const terms = this.#terms(ids.slice(start, start + block));
+        for (const layer of inattentionLayers) {
+          const { keys, values } = this.#rows.get(layer) as KeyValueRows;
+          operations.scope(() => {
+            const projected = this.#project(layer, terms);
+            this.#store(keys, projected.keys, places);
+            this.#store(values, projected.values, places);
+          });
         }
+        work.tableRows += places.length * this.#window * inattentionLayers.length;
       });
     }
   }
 
   /** Computes the position rows [start, end), where positions are learned. */
   fillPositions(start: number, end: number): void {
-    for (let from = start; from < end; from += fillBlock) this.#fillPositions(from, Math.min(end, from + fillBlock));
+    for (let from = start; from < end; from += fillRows) this.#fillPositions(from, Math.min(end, from + fillRows));
+  }
+
+  /** M_j E[t] for each id t and offset j, one after the other: [n · w, D]. */
+  #terms(ids: readonly number[]): Tensor {
+    const { operations, weights, config, work } = this.#model;
+    const { hiddenSize: width } = config;
+    const further = this.#window - 1;
+    return operations.scope(() => {
+      using index = operations.index(ids);
+      const embedded = operations.embed(weights.embedding, index); // [n, D]
+      if (this.#finished) return operations.rmsNorm(embedded, null, config.rmsNormEps);
+      if (weights.initialState === null) return embedded;
+      const matrices = operations.reshape(weights.initialState, [further * width, width]);
+      const products = operations.linear(embedded, matrices); // [n, (w−1) · D]
+      work.windowProducts += ids.length * further;
+      const terms = operations.allocate([ids.length * this.#window, width]);
+      const { copyBlock } = operations.backend.primitives;
+      const shared = { out: terms, outStride: this.#window * width, outer: ids.length, inputOffset: 0 };
+      copyBlock({ ...shared, input: embedded, inputStride: width, outOffset: 0, length: width });
+      copyBlock({
+        ...shared,
+        input: products,
+        inputStride: further * width,
+        outOffset: width,
+        length: further * width,
+      });
+      return terms;
+    });
   }
 
   /** The rows of a layer as attention reads them. */
@@ -169,22 +193,23 @@ export class TableRows {
     });
   }
 
-  /** Writes row r of `source` to row slots[r] · w + offset, a run of neighbouring slots at a time. */
-  #store(target: PagedArray, source: Tensor, slots: readonly number[], offset: number): void {
-    const rowSize = this.#model.config.numKeyValueHeads * this.#model.config.headDim;
+  /** Writes the w rows of each id to its slot, a run of neighbouring slots at a time. */
+  #store(target: PagedArray, source: Tensor, slots: readonly number[]): void {
+    const { numKeyValueHeads, headDim } = this.#model.config;
+    const slotSize = this.#window * numKeyValueHeads * headDim;
     for (let start = 0; start < slots.length; ) {
       const slot = slots[start] as number;
       let run = 1;
       while (slots[start + run] === slot + run && (slot + run) % rowPageSlots !== 0) run += 1;
       this.#model.operations.backend.primitives.copyBlock({
         input: source,
-        inputOffset: start * rowSize,
-        inputStride: rowSize,
+        inputOffset: start * slotSize,
+        inputStride: 0,
         out: target.pages[Math.floor(slot / rowPageSlots)] as Tensor,
-        outOffset: ((slot % rowPageSlots) * this.#window + offset) * rowSize,
-        outStride: this.#window * rowSize,
-        outer: run,
-        length: rowSize,
+        outOffset: (slot % rowPageSlots) * slotSize,
+        outStride: 0,
+        outer: 1,
+        length: run * slotSize,
       });
       start += run;
     }
