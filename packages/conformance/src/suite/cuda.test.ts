@@ -1,0 +1,19 @@
+/** The CUDA backend judged by the suite: operations. */
+
+import { createCudaBackend } from '@inattention/cuda';
+import { describe, test, vi } from 'vitest';
+import { attentionSuite } from './attention/attention-suite.ts';
+import { fusedSuite } from './fused/fused-suite.ts';
+import { primitivesSuite } from './primitives/primitives-suite.ts';
+import type { SuiteOptions } from './suite-options.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const options: SuiteOptions = {
+  name: 'cuda',
+  createBackend: () => createCudaBackend(),
+  runner: { describe, test },
+};
+await primitivesSuite(options);
+await fusedSuite(options);
+await attentionSuite(options);
