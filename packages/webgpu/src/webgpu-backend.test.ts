@@ -1,6 +1,12 @@
-import type { Backend, TensorView } from '@inattention/core';
+import { type Backend, Ledger, type TensorView } from '@inattention/core';
 import { afterEach, describe, expect, it } from 'vitest';
+import { dispatchBounds } from './device/dispatch-bounds.ts';
+import { CommandQueue } from './execution/command-queue.ts';
+import { defineKernel } from './execution/kernel.ts';
+import { KernelRunner } from './execution/kernel-runner.ts';
+import { Pipelines } from './execution/pipelines.ts';
 import { createWebGpuBackend, openDevice } from './index.ts';
+import { DeviceMemory } from './memory/device-memory.ts';
 import { watchDevice } from './testing/watched-device.ts';
 
 const used: (() => void)[] = [];
@@ -191,6 +197,93 @@ describe('a lost device', () => {
     }
     await expect(backend.sync()).rejects.toMatchObject({ code: 'BACKEND_LOST' });
     backend.free(view.buffer); // owners may come later than their device
+  });
+
+  /** A device that tells of its loss when `lose` is called, and whose buffers are not mapped. */
+  async function unmapped() {
+    const { device } = await openDevice();
+    used.push(() => device.destroy());
+    let lose: (info: Pick<GPUDeviceLostInfo, 'reason' | 'message'>) => void = () => {};
+    Object.defineProperty(device, 'lost', { value: new Promise((resolve) => (lose = resolve)) });
+    const createBuffer = device.createBuffer.bind(device);
+    let refused: () => void = () => {};
+    const refusal = new Promise<void>((resolve) => (refused = resolve));
+    device.createBuffer = (descriptor) => {
+      const buffer = createBuffer(descriptor);
+      buffer.mapAsync = async () => {
+        refused();
+        throw new DOMException('not mapped', 'AbortError');
+      };
+      return buffer;
+    };
+    const backend = await createWebGpuBackend({ device });
+    used.push(() => backend.dispose());
+    return { backend, lose, refusal };
+  }
+
+  it('is told by its type when a transfer fails before the loss is known', async () => {
+    const { backend, lose, refusal } = await unmapped();
+    const read = numbers(backend, floats(backend, 16));
+    const told = expect(read).rejects.toMatchObject({ code: 'BACKEND_LOST', got: 'unknown: gone' });
+    await refusal;
+    await new Promise((resolve) => setTimeout(resolve)); // a later task, as a browser's
+    lose({ reason: 'unknown', message: 'gone' });
+    await told;
+  });
+
+  it('is not what a transfer that fails alone is told as', async () => {
+    const { backend } = await unmapped();
+    await expect(numbers(backend, floats(backend, 16))).rejects.toMatchObject({
+      code: 'BACKEND_FAILED',
+      got: 'not mapped',
+    });
+    expect(() => floats(backend, 16)).not.toThrow();
+  });
+});
+
+describe('the text of a kernel', () => {
+  it('is loaded when the kernel is first run, and again after it could not be', async () => {
+    const { device } = await openDevice();
+    used.push(() => device.destroy());
+    const memory = new DeviceMemory(device, new Ledger(), {
+      maxBufferBytes: 1 << 20,
+      maxBindingBytes: 1 << 20,
+      maxTotalBytes: 1 << 20,
+    });
+    const dispatch = dispatchBounds(true);
+    const queue = new CommandQueue(device, memory, dispatch);
+    const traits = {
+      dispatch,
+      software: true,
+      maxBindingBytes: 1 << 20,
+      maxWorkgroupBytes: 16_384,
+      maxInvocations: 256,
+    };
+    const runner = new KernelRunner(memory, queue, new Pipelines(device), traits);
+    let online = false;
+    const kernel = defineKernel({
+      name: 'seven',
+      params: {},
+      bindings: { out: { access: 'write', element: 'f32' } },
+      workgroupSize: [1, 1, 1],
+      shader: async () => {
+        if (!online) throw new TypeError('Failed to fetch');
+        return { main: ({ out }) => `${out}[params.out_at] = 7.0;` };
+      },
+    });
+    const run = async () => {
+      const out: TensorView = { buffer: memory.allocate(4, 'scratch'), byteOffset: 0, dtype: 'f32', shape: [1] };
+      runner.run(kernel, { bindings: { out }, params: {}, workgroups: [1] });
+      await queue.finish();
+    };
+    await expect(run()).rejects.toMatchObject({
+      code: 'BACKEND_FAILED',
+      what: expect.stringMatching(/seven.*could not be loaded/),
+      got: 'Failed to fetch',
+    });
+    online = true;
+    await run();
+    expect(queue.submissions).toBe(1);
   });
 });
 

@@ -3,25 +3,16 @@
  * to the device and are where failures surface.
  */
 
-import {
-  type Backend,
-  BackendLostError,
-  BackendUnavailableError,
-  DisposedError,
-  InvalidArgumentError,
-  Ledger,
-} from '@inattention/core';
+import { type Backend, BackendUnavailableError, DisposedError, InvalidArgumentError, Ledger } from '@inattention/core';
+import { dispatchBounds, type WorkRate } from './device/dispatch-bounds.ts';
 import { type LimitName, openDevice } from './device/open-device.ts';
 import { CommandQueue } from './execution/command-queue.ts';
 import { type DeviceTraits, deviceBufferOf, KernelRunner } from './execution/kernel-runner.ts';
 import { type CompileProgress, Pipelines } from './execution/pipelines.ts';
-import { fusedKernels } from './kernels/fused.ts';
-import { primitiveKernels } from './kernels/primitives.ts';
 import { mapModeRead, readbackUsage } from './memory/buffer-usage.ts';
 import type { Allocation, DeviceBuffer } from './memory/device-buffer.ts';
 import { DeviceMemory } from './memory/device-memory.ts';
-import { type Profile, profileOf } from './profile/profile.ts';
-import { Profiler } from './profile/profiler.ts';
+import type { Profile } from './profile/profile.ts';
 
 export interface WebGpuBackendOptions {
   /** A device of the caller's: used as it is, and neither destroyed nor reconfigured. */
@@ -43,6 +34,11 @@ export interface WebGpuBackendOptions {
   readonly maxBytes?: number;
   /** Largest storage binding to use, bytes; at most (and by default) the device's. Longer tensors are worked on in parts. */
   readonly maxBindingBytes?: number;
+  /**
+   * What the device does in a second at least: no dispatch is given more, for systems reset a card that is busy for 2 s.
+   * Default: 1e9 operations and 1e8 bytes for a software adapter, 1.6e10 and 3e9 for a graphics card.
+   */
+  readonly slowestRate?: Partial<WorkRate>;
   /** Told when a kernel is about to be compiled and when it is done. */
   readonly onCompile?: CompileProgress;
 }
@@ -71,7 +67,14 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       expected: 'at least 65536',
     });
   }
+  dispatchBounds(true, options.slowestRate); // throws for what is no rate
+  const loading = loadKernels();
   const { device, adapterInfo, owned } = await openDevice(options);
+  const loaded = await loading;
+  if (loaded instanceof BackendUnavailableError) {
+    if (owned) device.destroy();
+    throw loaded;
+  }
   const { limits, features } = device;
   const software = adapterInfo?.architecture === 'swiftshader' || adapterInfo?.isFallbackAdapter === true;
   if (software && options.requireGpu === true) {
@@ -83,6 +86,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       fix: 'use the CPU backend, which is faster than that, or install the driver of your graphics card',
     });
   }
+  const dispatch = dispatchBounds(software, options.slowestRate);
   const maxBindingBytes = Math.min(longest, limits.maxStorageBufferBindingSize);
   const ledger = new Ledger();
   const memory = new DeviceMemory(device, ledger, {
@@ -90,8 +94,9 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     maxBindingBytes,
     maxTotalBytes: maxBytes,
   });
-  const queue = new CommandQueue(device, memory);
+  const queue = new CommandQueue(device, memory, dispatch);
   const traits: DeviceTraits = {
+    dispatch,
     software: kernels === 'auto' ? software : kernels === 'software',
     maxBindingBytes,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
@@ -107,16 +112,6 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     memory.dispose();
     if (owned) device.destroy();
   };
-  void device.lost.then(({ reason, message }) => {
-    if (disposed) return;
-    queue.end(
-      new BackendLostError({
-        what: 'The WebGPU device was lost.',
-        got: message === '' ? reason : `${reason}: ${message}`,
-        fix: 'make a new backend and continue there: session.recover(backend)',
-      }),
-    );
-  });
   const range = (buffer: unknown, byteOffset: number, byteLength: number): DeviceBuffer => {
     queue.throwIfEnded();
     const own = deviceBufferOf(memory, buffer);
@@ -153,8 +148,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       maxTotalBytes: maxBytes,
     },
     ledger,
-    primitives: primitiveKernels(runner),
-    fused: fusedKernels(runner),
+    ...loaded.operationsOf(runner),
     allocate(byteLength, purpose) {
       queue.throwIfEnded();
       return memory.allocate(byteLength, purpose);
@@ -182,7 +176,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     },
     device,
     async profile(work) {
-      queue.throwIfEnded();
+      const { Profiler } = await import('./profile/profiler.ts');
       await queue.flush();
       const before = queue.submissions;
       const profiler = new Profiler(device, memory);
@@ -190,7 +184,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       try {
         const result = await work();
         await queue.finish();
-        return { result, profile: profileOf(await profiler.collect(), queue.submissions - before) };
+        return { result, profile: await profiler.collect(queue.submissions - before) };
       } finally {
         queue.timer = null;
         profiler.dispose();
@@ -205,6 +199,20 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     dispose,
     [Symbol.dispose]: dispose,
   };
+}
+
+/** The operations, which a page downloads while the device is opened; why not, where they cannot be. */
+async function loadKernels(): Promise<typeof import('./kernels/operations.ts') | BackendUnavailableError> {
+  try {
+    return await import('./kernels/operations.ts');
+  } catch (error) {
+    return new BackendUnavailableError({
+      what: 'The kernels of the WebGPU backend could not be loaded.',
+      got: error instanceof Error ? error.message : String(error),
+      fix: 'serve every file that the bundler wrote, not the first alone',
+      cause: error,
+    });
+  }
 }
 
 /** Copies device memory to the host. Its buffers are kept for the next read of about that size. */
@@ -236,8 +244,7 @@ class Readback {
       return bytes;
     } catch (error) {
       this.#memory.destroy(staging);
-      this.#queue.throwIfEnded();
-      throw error;
+      throw await this.#queue.explain(error);
     }
   }
 

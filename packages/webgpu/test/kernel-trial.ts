@@ -4,7 +4,8 @@
  * shows, and words around each array are checked when it is read.
  */
 
-import { Ledger, sizeOf, type TensorView } from '@inattention/core';
+import { DisposedError, Ledger, sizeOf, type TensorView } from '@inattention/core';
+import { type DispatchBounds, dispatchBounds } from '../src/device/dispatch-bounds.ts';
 import { CommandQueue } from '../src/execution/command-queue.ts';
 import { KernelRunner } from '../src/execution/kernel-runner.ts';
 import { Pipelines } from '../src/execution/pipelines.ts';
@@ -20,10 +21,13 @@ export interface KernelTrialOptions {
   readonly maxBindingBytes?: number;
   /** Words before each array. */
   readonly leadingWords?: number;
+  /** Work of a dispatch. Default: a software adapter's. */
+  readonly dispatch?: DispatchBounds;
 }
 
 export class KernelTrial {
   readonly runner: KernelRunner;
+  readonly ledger = new Ledger();
   readonly #memory: DeviceMemory;
   readonly #queue: CommandQueue;
   readonly #leadingWords: number;
@@ -31,16 +35,18 @@ export class KernelTrial {
   constructor(device: GPUDevice, options: KernelTrialOptions) {
     const { limits } = device;
     const { software, maxBindingBytes = limits.maxStorageBufferBindingSize, leadingWords = 0 } = options;
+    const { dispatch = dispatchBounds(true) } = options;
     this.#leadingWords = leadingWords;
     const maxBufferBytes = limits.maxBufferSize;
-    this.#memory = new DeviceMemory(device, new Ledger(), {
+    this.#memory = new DeviceMemory(device, this.ledger, {
       maxBufferBytes,
       maxBindingBytes,
       maxTotalBytes: Number.POSITIVE_INFINITY,
     });
-    this.#queue = new CommandQueue(device, this.#memory);
+    this.#queue = new CommandQueue(device, this.#memory, dispatch);
     this.runner = new KernelRunner(this.#memory, this.#queue, new Pipelines(device), {
       software,
+      dispatch,
       maxBindingBytes,
       maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
       maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
@@ -76,6 +82,12 @@ export class KernelTrial {
   /** Waits until what was recorded is done, and gives all memory back. */
   async dispose(): Promise<void> {
     await this.#queue.finish();
+    this.#memory.dispose();
+  }
+
+  /** Gives all memory back; what was recorded is not done. */
+  abandon(): void {
+    this.#queue.end(new DisposedError({ what: 'A trial was used after it was abandoned.' }));
     this.#memory.dispose();
   }
 

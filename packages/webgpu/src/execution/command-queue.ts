@@ -4,16 +4,20 @@
  * nothing of the submission runs, and every border that waits for it rejects.
  */
 
-import { BackendFailedError, type InAttentionError } from '@inattention/core';
+import { BackendFailedError, BackendLostError, InAttentionError } from '@inattention/core';
+import type { DispatchBounds } from '../device/dispatch-bounds.ts';
 import type { Allocation } from '../memory/device-buffer.ts';
 import type { DeviceMemory } from '../memory/device-memory.ts';
 import { BindGroups } from './bind-groups.ts';
 import { allocationsOf, type BoundRange, type Command, type DispatchCommand } from './commands.ts';
 import { ParameterRing } from './parameter-ring.ts';
 
-/** Commands, and floating-point operations, after which a submission is made without being asked for. */
+/** Commands, and dispatches' worth of operations, after which a submission is made without being asked for. */
 const mostCommands = 2048;
-const mostFlops = 2e10;
+const mostWork = 20;
+
+/** Milliseconds that a failure waits for word that the device was lost, which may come after it. */
+const patience = 1000;
 
 /** Times dispatches; see profile/. */
 export interface DispatchTimer {
@@ -31,6 +35,7 @@ export class CommandQueue {
   #timer: DispatchTimer | null = null;
   #recorded: Command[] = [];
   #flops = 0;
+  readonly #mostFlops: number;
   /** Number of the last command recorded. */
   #count = 0;
   /** Number of the last command handed to the device (or dropped, its submission having failed). */
@@ -44,16 +49,29 @@ export class CommandQueue {
   #answered = 0;
   #borders = 0;
   #end: InAttentionError | null = null;
+  /** Resolves when the device is lost. */
+  readonly #lost: Promise<void>;
   /** Submissions made, for tests and profiles. */
   submissions = 0;
   /** Validation scopes whose result is not known yet. */
   readonly #scopes = new Set<Promise<void>>();
 
-  constructor(device: GPUDevice, memory: DeviceMemory) {
+  /** `dispatch`: the operations of one dispatch at most. */
+  constructor(device: GPUDevice, memory: DeviceMemory, dispatch: DispatchBounds) {
+    this.#mostFlops = mostWork * dispatch.flops;
     this.#device = device;
     this.#memory = memory;
     this.#ring = new ParameterRing(memory);
     this.#groups = new BindGroups(device);
+    this.#lost = device.lost.then(({ reason, message }) => {
+      this.end(
+        new BackendLostError({
+          what: 'The WebGPU device was lost.',
+          got: message === '' ? reason : `${reason}: ${message}`,
+          fix: 'make a new backend and continue there: session.recover(backend)',
+        }),
+      );
+    });
     memory.attach(this, (allocation) => this.#groups.drop(allocation));
   }
 
@@ -77,6 +95,22 @@ export class CommandQueue {
     if (this.#end !== null) throw this.#end;
   }
 
+  /**
+   * What to reject with where the device failed: that it was lost if that is why, be it told before or after, else the
+   * failure by its type.
+   */
+  async explain(error: unknown): Promise<InAttentionError> {
+    const typed = error instanceof InAttentionError;
+    if (typed && !(error instanceof BackendFailedError)) return error;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const waited = new Promise((resolve) => {
+      timer = setTimeout(resolve, patience);
+    });
+    await Promise.race([this.#lost, waited]);
+    clearTimeout(timer);
+    return this.#end ?? (typed ? error : asFailure(error));
+  }
+
   /** Gives back what is kept between submissions. */
   trim(): void {
     this.#ring.trim();
@@ -88,7 +122,7 @@ export class CommandQueue {
     for (const allocation of allocationsOf(command)) allocation.lastUse = this.#count;
     this.#recorded.push(command);
     if (command.kind === 'dispatch') this.#flops += command.flops;
-    if (this.#recorded.length >= mostCommands || this.#flops >= mostFlops) this.submit();
+    if (this.#recorded.length >= mostCommands || this.#flops >= this.#mostFlops) this.submit();
   }
 
   /** Copies bytes into an allocation, in order with what was recorded. */
@@ -149,14 +183,18 @@ export class CommandQueue {
     this.#answered = Math.max(this.#answered, last);
     if (this.#borders === 0) this.#failures = this.#failures.filter((one) => one.last > this.#answered);
     const unused = this.#memory.takeFailure();
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw await this.explain(failure);
     if (unused !== null) throw unused;
   }
 
   /** Resolves when the device has done what was recorded. */
   async finish(): Promise<void> {
     await this.flush();
-    await this.#device.queue.onSubmittedWorkDone();
+    try {
+      await this.#device.queue.onSubmittedWorkDone();
+    } catch (error) {
+      throw await this.explain(error);
+    }
     this.throwIfEnded();
   }
 

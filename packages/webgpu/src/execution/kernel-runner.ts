@@ -5,6 +5,7 @@
  */
 
 import { bytesPerElement, DisposedError, InvalidArgumentError, sizeOf, type TensorView } from '@inattention/core';
+import type { DispatchBounds } from '../device/dispatch-bounds.ts';
 import { type Allocation, DeviceBuffer } from '../memory/device-buffer.ts';
 import type { DeviceMemory } from '../memory/device-memory.ts';
 import { bindingAlignment } from '../memory/slabs.ts';
@@ -24,6 +25,8 @@ export interface DeviceTraits {
   readonly maxBindingBytes: number;
   readonly maxWorkgroupBytes: number;
   readonly maxInvocations: number;
+  /** Work of one dispatch at most. */
+  readonly dispatch: DispatchBounds;
 }
 
 /** What one dispatch works on. */

@@ -11,6 +11,8 @@
  *     index      index of the invocation in a grid of workgroups read line by line: (group.y · groups.x + group.x) · size + lane
  */
 
+import { BackendFailedError } from '@inattention/core';
+
 export type ParameterType = 'f32' | 'u32' | 'i32';
 
 export type ElementType = 'f32' | 'u32' | 'i32' | 'vec2<f32>' | 'vec4<f32>' | 'vec4<u32>' | 'vec4<i32>';
@@ -27,7 +29,15 @@ export interface BindingDefinition {
   readonly count?: number;
 }
 
-export interface KernelDefinition<P extends string, B extends string> {
+/** The text of a kernel, with names for its bindings. */
+export interface Shader<B extends string> {
+  /** Functions and workgroup variables. */
+  readonly declarations?: string | ((names: Readonly<Record<B, string>>) => string);
+  /** Statements of the entry point. */
+  readonly main: (names: Readonly<Record<B, string>>) => string;
+}
+
+export interface KernelGeometry<P extends string, B extends string> {
   /** What it is called in profiles and errors: a kebab-case name, the same for all variants. */
   readonly name: string;
   /** Tells variants of one name apart. */
@@ -35,11 +45,14 @@ export interface KernelDefinition<P extends string, B extends string> {
   readonly params: Readonly<Record<P, ParameterType>>;
   readonly bindings: Readonly<Record<B, BindingDefinition>>;
   readonly workgroupSize: readonly [x: number, y: number, z: number];
-  /** Functions and workgroup variables. */
-  readonly declarations?: string | ((names: Readonly<Record<B, string>>) => string);
-  /** Statements of the entry point. */
-  readonly main: (names: Readonly<Record<B, string>>) => string;
 }
+
+/**
+ * A kernel with its text, or with a `shader` that loads it when the kernel is first compiled: so are those that training
+ * alone runs, and those for software adapters. The text lies beside the kernel, in NAME.wgsl.ts.
+ */
+export type KernelDefinition<P extends string, B extends string> = KernelGeometry<P, B> &
+  (Shader<B> | { readonly shader: () => Promise<Shader<B>> });
 
 /** A definition with what running it needs, worked out once. */
 export interface Kernel<P extends string = string, B extends string = string> {
@@ -112,8 +125,9 @@ export function kernelFamily<A extends readonly KernelShape[], K>(define: (...ar
 }
 
 /** The WGSL of a kernel whose read bindings in `aliases` are read through the written binding they map to. */
-export function kernelSource(kernel: Kernel, aliases: ReadonlyMap<string, string>): string {
+export async function kernelSource(kernel: Kernel, aliases: ReadonlyMap<string, string>): Promise<string> {
   const { definition, paramNames, viewNames, bindingNames } = kernel;
+  const shader = 'shader' in definition ? await loadShader(kernel.key, definition.shader) : definition;
   const names = Object.fromEntries(bindingNames.map((name) => [name, aliases.get(name) ?? name]));
   const fields = [
     ...paramNames.map((name) => `  ${name}: ${definition.params[name]},`),
@@ -122,7 +136,7 @@ export function kernelSource(kernel: Kernel, aliases: ReadonlyMap<string, string
   const [x, y, z] = definition.workgroupSize;
   const bound = bindingNames.filter((name) => !aliases.has(name));
   const declarations =
-    typeof definition.declarations === 'function' ? definition.declarations(names) : (definition.declarations ?? '');
+    typeof shader.declarations === 'function' ? shader.declarations(names) : (shader.declarations ?? '');
   return `struct Params {
 ${fields.length === 0 ? '  unused: u32,' : fields.join('\n')}
 }
@@ -141,9 +155,22 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = (group.y * groups.x + group.x) * ${x * y * z}u + lane;
-${definition.main(names)}
+${shader.main(names)}
 }
 `;
+}
+
+async function loadShader<B extends string>(key: string, load: () => Promise<Shader<B>>): Promise<Shader<B>> {
+  try {
+    return await load();
+  } catch (error) {
+    throw new BackendFailedError({
+      what: `The text of the WebGPU kernel ${key} could not be loaded.`,
+      got: error instanceof Error ? error.message : String(error),
+      fix: 'serve every file that the bundler wrote, not the first alone; then call again',
+      cause: error,
+    });
+  }
 }
 
 function bindingDeclaration(name: string, { access, element, count }: BindingDefinition, place: number): string {

@@ -54,11 +54,11 @@ export class Pipelines {
   }
 
   /** The pipeline of a key; `source` is called when it is asked for the first time. */
-  get(key: string, name: string, slots: readonly SlotKind[], source: () => string): PipelineEntry {
+  get(key: string, name: string, slots: readonly SlotKind[], source: () => Promise<string>): PipelineEntry {
     const known = this.#compiled.entries.get(key);
     if (known !== undefined) return known;
     const layout = this.#layout(slots);
-    const entry: PipelineEntry = { name, layout, pipeline: null, ready: this.#compile(key, name, layout, source()) };
+    const entry: PipelineEntry = { name, layout, pipeline: null, ready: this.#compile(key, name, layout, source) };
     this.#compiled.entries.set(key, entry);
     this.#total += 1;
     this.#onProgress?.({ done: this.#done, total: this.#total, name });
@@ -69,9 +69,10 @@ export class Pipelines {
     key: string,
     name: string,
     layout: GPUBindGroupLayout,
-    code: string,
+    source: () => Promise<string>,
   ): Promise<BackendFailedError | null> {
     try {
+      const code = await source();
       const pipeline = await this.#device.createComputePipelineAsync({
         label: name,
         layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
@@ -83,6 +84,10 @@ export class Pipelines {
       this.#onProgress?.({ done: this.#done, total: this.#total, name });
       return null;
     } catch (error) {
+      if (error instanceof BackendFailedError) {
+        this.#compiled.entries.delete(key); // asked for again, it is loaded again
+        return error;
+      }
       return new BackendFailedError({
         what: `The WebGPU device does not take the kernel ${key}.`,
         got: error instanceof Error ? error.message : String(error),

@@ -14,17 +14,12 @@ const size = 64;
 
 /** Of a dispatch: rows are its second dimension. */
 const mostRows = 65_532;
-const mostLogits = 1 << 24;
 
 /** Elements of an invocation. */
 const eachOf = (vectors: boolean) => (vectors ? 1 : 4);
 
 const kernels = kernelFamily((vectors: boolean) => {
-  const { type: element, width } = elementsOf(vectors);
-  const each = eachOf(vectors);
-  const one = vectors
-    ? 'vec4<f32>(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(target_at))'
-    : 'f32(column == target_at)';
+  const { type: element } = elementsOf(vectors);
   return defineKernel({
     name: 'cross-entropy-backward',
     variant: element,
@@ -37,18 +32,8 @@ const kernels = kernelFamily((vectors: boolean) => {
       out: { access: 'write', element },
     },
     workgroupSize: [size, 1, 1],
-    main: ({ logits, targets, log_sum, grad, out }) => `
-  let row = group.y;
-  let start = row * params.width;
-  let target_at = u32(${targets}[params.targets_at + row]);
-  let weight = ${grad}[params.grad_at + row];
-  let shift = ${log_sum}[params.log_sum_at + row];
-  let first = group.x * ${size * each}u + lane;
-  for (var place = first; place < min(params.width, first + ${size * each}u); place += ${size}u) {
-    let column = place * ${width}u + params.column;
-    let softmax = exp(${logits}[params.logits_at + start + place] - shift);
-    ${out}[params.out_at + start + place] = weight * (softmax - ${one});
-  }`,
+    shader: async () =>
+      (await import('./cross-entropy-backward.wgsl.ts')).crossEntropyBackward(vectors, size, eachOf(vectors)),
   });
 });
 
@@ -57,7 +42,12 @@ export function crossEntropyBackward(
   { logits, targets, logSumExp, gradNll, gradLogits }: CrossEntropyBackwardArguments,
 ): void {
   const [rows = 0, width = 0] = logits.shape;
-  for (const { first, count } of rowRuns(runner, rows, width, Math.min(mostLogits, mostRows * width))) {
+  for (const { first, count } of rowRuns(
+    runner,
+    rows,
+    width,
+    Math.min(runner.traits.dispatch.bytes / 8, mostRows * width),
+  )) {
     for (const columns of rowRuns(runner, width, count)) {
       const [view, out] = [blockOf(logits, first, count, columns), blockOf(gradLogits, first, count, columns)];
       const vectors = canUseVectors(runner, columns.count, view, out);

@@ -12,7 +12,7 @@ import { defineKernel, kernelFamily } from '../execution/kernel.ts';
 import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { blockOf, rowRuns, rowsOf, sliceOf } from './pieces.ts';
 import { canUseVectors, elementsOf } from './wgsl/elements.ts';
-import { lowest, rowInvocations, rowWork } from './wgsl/row-work.ts';
+import { rowInvocations, rowWork } from './wgsl/row-work.ts';
 
 const workgroupSize = 256;
 
@@ -22,15 +22,7 @@ const aloneLength = 2048;
 
 const segmentKernels = kernelFamily((together: boolean, vectors: boolean) => {
   const work = rowWork(together, workgroupSize);
-  const { type, width } = elementsOf(vectors);
-  // Four logits at a time, so that one exponential in five rescales; those beyond the segment weigh nothing.
-  const step = together ? workgroupSize : 1;
-  const four = (logits: string) =>
-    vectors
-      ? `${logits}[start + c]`
-      : `vec4<f32>(${[0, 1, 2, 3]
-          .map((i) => `select(${lowest}, ${logits}[start + min(c + ${i * step}u, last)], c + ${i * step}u <= last)`)
-          .join(', ')})`;
+  const { type } = elementsOf(vectors);
   return defineKernel({
     name: 'cross-entropy',
     variant: `${together} ${type}`,
@@ -53,34 +45,7 @@ const segmentKernels = kernelFamily((together: boolean, vectors: boolean) => {
       picked: { access: 'write', element: 'f32' },
     },
     workgroupSize: [work.size, 1, 1],
-    declarations: work.declarations,
-    main: ({ logits, targets, partial, picked }) => `
-  ${work.begin}
-  let line = row / params.segments;
-  let segment = row % params.segments;
-  let begin = segment * params.length;
-  let to = min(params.width, begin + params.length);
-  let start = params.logits_at + line * params.width + begin;
-  var most = ${lowest};
-  var total = 0.0;
-  let last = to - begin - 1u;
-  ${work.loop('(to - begin)', vectors ? 1 : 4)} {
-    let x = ${four(logits)};
-    let next = max(most, max(max(x.x, x.y), max(x.z, x.w)));
-    total = total * exp(most - next) + dot(exp(x - next), vec4<f32>(1.0));
-    most = next;
-  }
-  let whole = ${work.max('most')};
-  let all = ${work.sum('total * exp(most - whole)')};
-  if (${work.writes}) {
-    let place = params.partial_at + line * params.all_segments + params.segment + segment;
-    ${partial}[place] = vec2<f32>(whole, all);
-    let target_at = u32(${targets}[params.targets_at + line]) - params.column;
-    if (target_at >= begin * ${width}u && target_at < to * ${width}u) {
-      let found = ${logits}[params.logits_at + line * params.width + target_at / ${width}u];
-      ${picked}[params.picked_at + line] = found${vectors ? '[target_at % 4u]' : ''};
-    }
-  }`,
+    shader: async () => (await import('./cross-entropy.wgsl.ts')).crossEntropySegment(together, vectors, workgroupSize),
   });
 });
 
@@ -96,20 +61,7 @@ const mergeKernel = defineKernel({
     nll: { access: 'write', element: 'f32' },
   },
   workgroupSize: [mergeSize, 1, 1],
-  main: ({ partial, picked, log_sum, nll }) => `
-  let row = index;
-  if (row >= params.rows) { return; }
-  let start = params.partial_at + row * params.segments;
-  var most = ${lowest};
-  for (var s = 0u; s < params.segments; s += 1u) { most = max(most, ${partial}[start + s].x); }
-  var total = 0.0;
-  for (var s = 0u; s < params.segments; s += 1u) {
-    let part = ${partial}[start + s];
-    total += part.y * exp(part.x - most);
-  }
-  let result = most + log(total);
-  ${log_sum}[params.log_sum_at + row] = result;
-  ${nll}[params.nll_at + row] = result - ${picked}[params.picked_at + row];`,
+  shader: async () => (await import('./cross-entropy.wgsl.ts')).crossEntropyMerge,
 });
 
 export function crossEntropy(

@@ -6,8 +6,11 @@ import { bytesPerElement, sizeOf, type TensorView } from '@inattention/core';
 import type { KernelRunner } from '../execution/kernel-runner.ts';
 import { bindingAlignment } from '../memory/slabs.ts';
 
-/** Elements of one piece at most: a dispatch of an elementwise kernel stays short on slow devices. */
-const mostElements = 1 << 23;
+/** Bytes that an elementwise kernel reads and writes per element: two operands and a result. */
+const elementBytes = 12;
+
+/** Elements of one piece at most: a dispatch stays short. */
+const mostElements = ({ traits }: KernelRunner): number => Math.floor(traits.dispatch.bytes / elementBytes);
 
 export interface Piece<B extends string> {
   /** First element. */
@@ -40,7 +43,7 @@ export function piecesOf<B extends string>(
 
 /** Elements, a multiple of `unit`, that fit a binding wherever they begin, and one dispatch. */
 export function elementsPerPiece(runner: KernelRunner, bytesPerElement: number, unit = 64): number {
-  const bound = Math.min(mostElements, (runner.traits.maxBindingBytes - bindingAlignment) / bytesPerElement);
+  const bound = Math.min(mostElements(runner), (runner.traits.maxBindingBytes - bindingAlignment) / bytesPerElement);
   return Math.max(unit, Math.floor(bound / unit) * unit);
 }
 
@@ -66,7 +69,7 @@ export interface RowRun {
  * Cuts `rows` rows into runs that fit a binding where a row is `width` words, and that one dispatch should work on:
  * at most `most` words. Runs begin at multiples of 4 rows where 4 rows fit, which keeps the alignment of vectors.
  */
-export function rowRuns(runner: KernelRunner, rows: number, width: number, most = mostElements): RowRun[] {
+export function rowRuns(runner: KernelRunner, rows: number, width: number, most = mostElements(runner)): RowRun[] {
   const words = Math.min(most, (runner.traits.maxBindingBytes - bindingAlignment) / 4);
   const fitting = Math.max(1, Math.floor(words / Math.max(1, width)));
   if (rows <= fitting) return rows === 0 ? [] : [{ first: 0, count: rows }];

@@ -17,7 +17,7 @@ import { rowInvocations, rowWork, sizeForRow } from './wgsl/row-work.ts';
 
 const inputKernels = kernelFamily((together: boolean, size: number, vectors: boolean, weighted: boolean) => {
   const work = rowWork(together, size);
-  const { type, sum } = elementsOf(vectors);
+  const { type } = elementsOf(vectors);
   const bindings: Record<string, BindingDefinition> = {
     input: { access: 'read', element: type },
     ...(weighted && { weight: { access: 'read', element: type } }),
@@ -31,23 +31,7 @@ const inputKernels = kernelFamily((together: boolean, size: number, vectors: boo
     params: { rows: 'u32', width: 'u32', per_element: 'f32' },
     bindings,
     workgroupSize: [work.size, 1, 1],
-    declarations: work.declarations,
-    main: ({ input, weight, inverse, grad, out }) => {
-      const weigh = weighted ? ` * ${weight}[params.weight_at + c]` : '';
-      return `
-  ${work.begin}
-  let start = row * params.width;
-  let scale = ${inverse}[params.inverse_at + row];
-  var products = ${type}(0.0);
-  ${work.loop('params.width')} {
-    products += (${input}[params.input_at + start + c] * scale) * (${grad}[params.grad_at + start + c]${weigh});
-  }
-  let along = ${work.sum(sum('products'))} * params.per_element * scale;
-  ${work.loop('params.width')} {
-    let weighted = ${grad}[params.grad_at + start + c]${weigh};
-    ${out}[params.out_at + start + c] = scale * (weighted - ${input}[params.input_at + start + c] * along);
-  }`;
-    },
+    shader: async () => (await import('./rms-norm-backward.wgsl.ts')).inputGradient(together, size, vectors, weighted),
   });
 });
 
@@ -67,16 +51,7 @@ const weightKernels = kernelFamily((vectors: boolean) => {
       partial: { access: 'write', element: type },
     },
     workgroupSize: [columnSize, 1, 1],
-    main: ({ input, inverse, grad, partial }) => `
-  let column = global.x;
-  if (column >= params.width) { return; }
-  let first = global.y * params.block;
-  var total = ${type}(0.0);
-  for (var row = first; row < min(params.rows, first + params.block); row += 1u) {
-    let at = row * params.width + column;
-    total += ${grad}[params.grad_at + at] * ${input}[params.input_at + at] * ${inverse}[params.inverse_at + row];
-  }
-  ${partial}[params.partial_at + global.y * params.width + column] = total;`,
+    shader: async () => (await import('./rms-norm-backward.wgsl.ts')).weightGradient(vectors),
   });
 });
 
@@ -89,13 +64,7 @@ const sumKernels = kernelFamily((vectors: boolean) => {
     params: { blocks: 'u32', width: 'u32', added: 'u32' },
     bindings: { partial: { access: 'read', element: type }, out: { access: 'write', element: type } },
     workgroupSize: [columnSize, 1, 1],
-    main: ({ partial, out }) => `
-  let column = index;
-  if (column >= params.width) { return; }
-  var total = ${type}(0.0);
-  if (params.added == 1u) { total = ${out}[params.out_at + column]; }
-  for (var b = 0u; b < params.blocks; b += 1u) { total += ${partial}[params.partial_at + b * params.width + column]; }
-  ${out}[params.out_at + column] = total;`,
+    shader: async () => (await import('./rms-norm-backward.wgsl.ts')).sumOfBlocks(vectors),
   });
 });
 

@@ -8,13 +8,11 @@ import { defineKernel, kernelFamily } from '../execution/kernel.ts';
 import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { piecesOf } from './pieces.ts';
 import { canUseVectors, elementsOf } from './wgsl/elements.ts';
-import { sigmoidOf } from './wgsl/sigmoid.ts';
 
 const size = 64;
 
 const kernels = kernelFamily((vectors: boolean) => {
-  const elements = elementsOf(vectors);
-  const element = elements.type;
+  const { type: element } = elementsOf(vectors);
   return defineKernel({
     name: 'swiglu-backward',
     variant: element,
@@ -27,16 +25,7 @@ const kernels = kernelFamily((vectors: boolean) => {
       grad_up: { access: 'write', element },
     },
     workgroupSize: [size, 1, 1],
-    declarations: sigmoidOf(elements),
-    main: ({ gate, up, grad, grad_gate, grad_up }) => `
-  if (index >= params.length) { return; }
-  let a = ${gate}[params.gate_at + index];
-  let gradient = ${grad}[params.grad_at + index];
-  let weighted = gradient * ${up}[params.up_at + index];
-  let sigma = sigmoid_of(a);
-  let silu = a * sigma;
-  ${grad_gate}[params.grad_gate_at + index] = weighted * (sigma + silu * (1.0 - sigma));
-  ${grad_up}[params.grad_up_at + index] = gradient * silu;`,
+    shader: async () => (await import('./swiglu-backward.wgsl.ts')).swigluBackward(vectors),
   });
 });
 

@@ -8,7 +8,7 @@ import type { DispatchCommand } from '../execution/commands.ts';
 import { mapModeRead, queryUsage, readbackUsage } from '../memory/buffer-usage.ts';
 import type { Allocation } from '../memory/device-buffer.ts';
 import type { DeviceMemory } from '../memory/device-memory.ts';
-import type { DispatchProfile } from './profile.ts';
+import { type DispatchProfile, type Profile, profileOf } from './profile.ts';
 
 /** Queries of a set, at most, on every device: two for each dispatch. */
 const mostQueries = 4096;
@@ -58,8 +58,8 @@ export class Profiler implements DispatchTimer {
     this.#resolved.push(resolved);
   }
 
-  /** What was timed, after everything was submitted. */
-  async collect(): Promise<DispatchProfile[]> {
+  /** What was timed, after everything was submitted, in so many submissions. */
+  async collect(submissions: number): Promise<Profile> {
     const profiles: DispatchProfile[] = [];
     for (const { commands, readback } of this.#submissions) {
       const times = readback === null ? null : await readTimes(readback);
@@ -68,7 +68,7 @@ export class Profiler implements DispatchTimer {
         profiles.push({ kernel: pipeline.name, workgroups, flops, bytes, begin, end });
       });
     }
-    return profiles;
+    return profileOf(profiles, submissions);
   }
 
   #newSubmission(): TimedSubmission {

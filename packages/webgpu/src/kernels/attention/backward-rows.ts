@@ -14,7 +14,7 @@ const togetherSize = 32;
 
 const kernels = kernelFamily((together: boolean, vectors: boolean, sloped: boolean) => {
   const work = rowWork(together, togetherSize);
-  const { type, sum } = elementsOf(vectors);
+  const { type } = elementsOf(vectors);
   const bindings: Record<string, BindingDefinition> = {
     out: { access: 'read', element: type },
     grad: { access: 'read', element: type },
@@ -29,23 +29,7 @@ const kernels = kernelFamily((together: boolean, vectors: boolean, sloped: boole
     params: { rows: 'u32', heads: 'u32', width: 'u32' },
     bindings,
     workgroupSize: [work.size, 1, 1],
-    declarations: work.declarations,
-    main: ({ out, grad, log_sum, positions, slopes, records }) => `
-  ${work.begin}
-  let start = row * params.width;
-  var products = ${type}(0.0);
-  ${work.loop('params.width')} {
-    products += ${out}[params.out_at + start + c] * ${grad}[params.grad_at + start + c];
-  }
-  let delta = ${work.sum(sum('products'))};
-  if (${work.writes}) {
-    ${records}[params.records_at + row] = vec4<u32>(
-      bitcast<u32>(${log_sum}[params.log_sum_at + row]),
-      bitcast<u32>(delta),
-      ${sloped ? `bitcast<u32>(${slopes}[params.slopes_at + row % params.heads])` : '0u'},
-      bitcast<u32>(${positions}[params.positions_at + row / params.heads]),
-    );
-  }`,
+    shader: async () => (await import('./backward-rows.wgsl.ts')).backwardRows(together, togetherSize, vectors, sloped),
   });
 });
 

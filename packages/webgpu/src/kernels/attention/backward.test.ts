@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { numbers, relativeError } from '../../../test/compare-numbers.ts';
-import { trialsOf } from '../../../test/kernel-trial.ts';
+import { KernelTrial, trialsOf } from '../../../test/kernel-trial.ts';
 import { openDevice } from '../../device/open-device.ts';
 import { attendBackward } from './backward.ts';
 
@@ -88,6 +88,52 @@ const problems: readonly Problem[] = [
   { ...plain, positions: spread(4, 10), firstPosition: 10, entries: 7, headDim: 16 },
   { ...plain, positions: spread(300, 500), entries: 700, headDim: 16, heads: 2 },
 ];
+
+/** Bytes of scratch at once while gradients of `count` queries over `entries` entries are recorded. */
+function scratchBytes(software: boolean, count: number, entries: number, heads: number): number {
+  const trial = new KernelTrial(device, { software });
+  const [byQuery, byEntry] = [
+    [count, heads, 16],
+    [entries, heads, 16],
+  ];
+  const args = {
+    queries: trial.floats(byQuery),
+    positions: trial.integers([count], spread(count, entries)),
+    keys: trial.floats(byEntry),
+    values: trial.floats(byEntry),
+    firstPosition: 0,
+    slopes: null,
+    scale: 1,
+    out: trial.floats(byQuery),
+    logSumExp: trial.floats([count, heads]),
+    gradOut: trial.floats(byQuery),
+    gradQueries: trial.floats(byQuery),
+    gradKeys: trial.floats(byEntry),
+    gradValues: trial.floats(byEntry),
+  };
+  const before = trial.ledger.live('scratch');
+  attendBackward(trial.runner, args);
+  expect(trial.ledger.live('scratch')).toBe(before);
+  const { peakLive } = trial.ledger.snapshot();
+  trial.abandon();
+  return peakLive - before;
+}
+
+test('scratch: four numbers a query and head, and a bounded block without barriers; none per entry', () => {
+  const heads = 3;
+  const record = 4 * 4 * heads;
+  for (const count of [16, 256, 2048]) {
+    for (const entries of [256, 1024, 4096, 16_384]) {
+      const tiled = scratchBytes(false, count, entries, heads);
+      expect(tiled).toBeGreaterThan(0);
+      expect(tiled).toBeLessThanOrEqual(count * record);
+      const bytes = scratchBytes(true, count, entries, heads);
+      // P and dS of a block: at most 4 MiB each.
+      expect(bytes).toBeGreaterThan(tiled);
+      expect(bytes).toBeLessThanOrEqual(count * record + 2 * Math.min(4 * heads * count * entries, 1 << 22));
+    }
+  }
+});
 
 test.each(trialsOf(device))('attendBackward: $name', async ({ name, create }) => {
   const trial = create();

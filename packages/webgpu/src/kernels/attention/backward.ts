@@ -14,14 +14,13 @@ import { gridOf, type KernelRunner } from '../../execution/kernel-runner.ts';
 import { bindingAlignment } from '../../memory/slabs.ts';
 import { type RowRun, rowRuns, rowsOf } from '../pieces.ts';
 import { canUseVectors } from '../wgsl/elements.ts';
-import type { BackwardParams } from './backward-access.ts';
+import { type BackwardParams, tileSize } from './backward-access.ts';
 import { backwardRows } from './backward-rows.ts';
 import { entryKernel, queryKernel, stagedSize, weightKernel } from './backward-staged.ts';
-import { entryTileKernel, passesOf, queryTileKernel, tileSize } from './backward-tiles.ts';
+import { entryTileKernel, passesOf, queryTileKernel } from './backward-tiles.ts';
 
-/** Multiply-adds of a dispatch at most, counted twice: a fraction of a second on slow devices of either kind. */
-const tiledFlops = 1.6e10;
-const stagedFlops = 4e8;
+/** Of a dispatch's work: weights that go through memory take longer than their operations are counted. */
+const stagedShare = 0.4;
 
 /** Numbers of P in scratch, and as many of dS. */
 const stagedScratch = 1 << 20;
@@ -100,7 +99,8 @@ function blockShape(runner: KernelRunner, { queries, keys }: AttendBackwardArgum
   const [length = 0] = keys.shape;
   const flopsPerPair = 16 * headDim * heads;
   const scratch = Math.min(stagedScratch, (runner.traits.maxBindingBytes - bindingAlignment) / 4);
-  const pairs = tiled ? tiledFlops / flopsPerPair : Math.min(stagedFlops / flopsPerPair, scratch / heads);
+  const { flops } = runner.traits.dispatch;
+  const pairs = tiled ? flops / flopsPerPair : Math.min((stagedShare * flops) / flopsPerPair, scratch / heads);
   const whole = (rows: number) => Math.max(4, Math.floor(rows / tileSize) * tileSize || Math.floor(rows / 4) * 4);
   const padded = 4 * Math.max(1, Math.ceil(length / 4));
   const queryRun = Math.min(count, whole(Math.max(Math.sqrt(pairs), pairs / padded)));

@@ -11,9 +11,6 @@ import { scratchNumbersOf } from './blocks.ts';
 import { expandBlock } from './expand.ts';
 import { attendTiles, tileQueries } from './tiles.ts';
 
-/** Floating-point operations of a dispatch at most: it stays short on slow devices. */
-const mostFlops = 1e9;
-
 /** Entries of a block at most. */
 const mostEntries = 2048;
 
@@ -68,7 +65,7 @@ interface DenseEntries {
 function attendDense(runner: KernelRunner, args: AttendArguments, { fresh, ...entries }: DenseEntries): void {
   const { queries, positions, slopes, scale, out, max, sum } = args;
   const [count, heads, headDim] = queries.shape as readonly [number, number, number];
-  const byWork = mostFlops / (4 * heads * headDim * (entries.keys.shape[0] as number));
+  const byWork = runner.traits.dispatch.flops / (4 * heads * headDim * (entries.keys.shape[0] as number));
   const byBinding = scratchNumbersOf(runner) / (heads * headDim);
   const most = Math.min(byWork, byBinding);
   const step = Math.max(1, most >= tileQueries ? Math.floor(most / tileQueries) * tileQueries : Math.floor(most));

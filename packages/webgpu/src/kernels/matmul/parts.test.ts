@@ -1,6 +1,7 @@
 import { bytesPerElement, type MatmulArguments, sizeOf, type TensorView } from '@inattention/core';
 import { expect, test } from 'vitest';
 import { KernelTrial } from '../../../test/kernel-trial.ts';
+import { dispatchBounds, type WorkRate } from '../../device/dispatch-bounds.ts';
 import { openDevice } from '../../device/open-device.ts';
 import { bytesOf, type Part, partsOf } from './parts.ts';
 import { flopsOf, problemOf } from './problem.ts';
@@ -71,6 +72,16 @@ test('a tied head, rows of a long text, and a large square are cut below 1 GFLOP
     const { rows, columns, inner } = problem;
     expect(totals(parts)).toEqual({ multiplications: rows * columns * inner, results: rows * columns });
   }
+});
+
+test('a device that does more in a second is given more at once', () => {
+  const count = (rate: Partial<WorkRate> | null) => {
+    const dispatch = rate === null ? dispatchBounds(false) : dispatchBounds(true, rate);
+    const trial = new KernelTrial(device, { software: true, dispatch });
+    return partsOf(trial.runner, product(trial, { rows: 2048, columns: 2048, inner: 2048 })).length;
+  };
+  expect([count({}), count({ flops: 4.3e9 }), count(null), count({ flops: 1.8e10 })]).toEqual([32, 4, 2, 1]);
+  expect(() => count({ flops: Number.NaN })).toThrow(/slowestRate/);
 });
 
 test.each(['f32', 'f16', 'i8'] as const)('parts of %s fit short bindings, whatever axis is long', (dtype) => {

@@ -9,10 +9,6 @@ import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { sliceOf } from '../pieces.ts';
 import { flopsOf, type Operand, type Problem } from './problem.ts';
 
-/** Bounds on one dispatch: a watchdog ends it after 2 s, and a slow adapter does 1 GFLOP or 100 MB in about one. */
-const mostFlops = 1e9;
-const mostBytes = 1e8;
-
 /** Along z, and x or y: workgroups may be 65,535 each way, and cover four rows or columns at least. */
 const mostBatch = 65535;
 const mostAcross = 65535 * 4;
@@ -39,6 +35,7 @@ export function partsOf(runner: KernelRunner, problem: Problem): Part[] {
 /** The axis along which a problem is to be halved; null when it can be done as it is. */
 function axisToCut(runner: KernelRunner, problem: Problem): Axis | null {
   const { a, b, batch, rows, columns, inner } = problem;
+  const { flops, bytes } = runner.traits.dispatch;
   const part = partOf(problem);
   const along = (operand: Operand, outer: Axis): Axis[] => (operand.alongInner ? [outer, 'inner'] : ['inner', outer]);
   const cuts: [tooMuch: boolean, axes: Axis[]][] = [
@@ -49,8 +46,8 @@ function axisToCut(runner: KernelRunner, problem: Problem): Axis | null {
     [!fits(runner, part.b.view), ['batch', ...along(b, 'columns')]],
     [part.scales !== null && !fits(runner, part.scales), ['batch', 'columns', 'inner']],
     [!fits(runner, part.out.view), ['batch', 'rows', 'columns']],
-    [flopsOf(problem) > mostFlops, ['batch', rows > columns ? 'rows' : 'columns', 'rows', 'columns', 'inner']],
-    [bytesOf(part) > mostBytes, ['batch', rows > columns ? 'rows' : 'columns', 'inner']],
+    [flopsOf(problem) > flops, ['batch', rows > columns ? 'rows' : 'columns', 'rows', 'columns', 'inner']],
+    [bytesOf(part) > bytes, ['batch', rows > columns ? 'rows' : 'columns', 'inner']],
   ];
   const sizes: Record<Axis, number> = { batch, rows, columns, inner };
   for (const [tooMuch, axes] of cuts) {
