@@ -20,7 +20,9 @@ const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 describe('golden cases', () => {
   it('lists every kind of model there is', () => {
     const cases = listGoldenCases();
-    for (const kind of ['rope', 'alibi', 'learned', 'none', 'window', 'hybrid', 'self', 'untied-mha', 'long-rope']) {
+    const kinds = ['rope', 'alibi', 'learned', 'none', 'window', 'hybrid', 'self', 'untied-mha', 'long-rope'];
+    const families = ['rope-yarn', 'biases', 'norms', 'transformers-llama', 'transformers-qwen2', 'transformers-qwen3'];
+    for (const kind of [...kinds, ...families]) {
       expect(cases).toContain(kind);
     }
   });
@@ -55,6 +57,19 @@ describe('golden cases', () => {
     const golden = await readGoldenCase('short', filesInMemory(await filesOf('short')));
     expect(golden).toEqual(await loadGoldenCase('short'));
     expect(numbersOf(golden.weights).get('model.norm.weight')).toBe(golden.weights.get('model.norm.weight')?.data);
+  });
+});
+
+describe.each(listGoldenCases().filter((name) => name.startsWith('transformers-')))('%s', (name) => {
+  it('is the model that its config.json of transformers describes', async () => {
+    const golden = await loadGoldenCase(name);
+    expect(golden.accuracy).toBeLessThanOrEqual(1e-5);
+    const files = await filesOf(name);
+    files.set('config.json', await readFile(join(goldenDirectory, name, 'hugging-face.json')));
+    const theirs = await readGoldenCase(name, filesInMemory(files));
+    expect(theirs.config).toEqual(golden.config);
+    expect(theirs.config.ropeScaling).toBeDefined();
+    expect(theirs.config.attentionTypes).toEqual(['self', 'self']);
   });
 });
 

@@ -2,7 +2,8 @@
  * A golden case: a small model, a text, and what an independent float64 implementation (PyTorch with autograd) made of
  * them. A folder of config.json, model.safetensors, case.json and expected.safetensors, wherever it is.
  *
- * Expected tensors are f32 roundings of float64 values. Long cases have expectations at their loss positions only.
+ * Expected tensors are f32 roundings of float64 values, or as exact as `accuracy` says. Long cases have expectations at
+ * their loss positions only.
  */
 
 import { InvalidFileError } from '@inattention/core';
@@ -25,6 +26,8 @@ export interface GoldenCase {
   readonly tokens: readonly number[];
   /** The positions of everything named …AtPositions. */
   readonly lossPositions: readonly number[];
+  /** Largest error of the expectations, relative to the largest number of a tensor, where they are not of float64. */
+  readonly accuracy?: number;
   /** Mean over all N positions, in nats. */
   readonly loss?: number;
   /** Mean over the loss positions, in nats. */
@@ -53,6 +56,7 @@ export async function readGoldenCase(name: string, folder: ModelSource): Promise
   const loss = optional(json, 'loss', readNumber);
   const nll = optional(json, 'nll', readNumbers);
   const nllAtPositions = optional(json, 'nll_at_positions', readNumbers);
+  const accuracy = optional(json, 'accuracy', readNumber);
   return {
     name,
     config,
@@ -62,6 +66,7 @@ export async function readGoldenCase(name: string, folder: ModelSource): Promise
     lossAtPositions: readNumber(json, 'loss_at_positions'),
     gradients: withPrefix(tensors, 'grad.'),
     gradientsAtPositions: withPrefix(tensors, 'grad_at_positions.'),
+    ...(accuracy !== undefined && { accuracy }),
     ...(loss !== undefined && { loss }),
     ...(nll !== undefined && { nll }),
     ...(nllAtPositions !== undefined && { nllAtPositions }),

@@ -127,7 +127,7 @@ describe('backward = central differences', () => {
   it('attention block, rotated', () => {
     const [queryInput, contextInput, gradOut] = [normals(3, 5), normals(7, 5), normals(3, 5)];
     const weights = { query: normals(8, 5), key: normals(4, 5), value: normals(4, 5), output: normals(5, 8) };
-    const options = { headDim: 4, positions: [6, 0, 3], ropeTheta: 100, slopes: null };
+    const options = { headDim: 4, positions: [6, 0, 3], rope: 100, slopes: null, rmsNormEps: 1e-3 };
     const back = attentionBlockBackward(queryInput, contextInput, weights, options, gradOut);
     const run = (x: NdArray, c: NdArray, w: typeof weights) => attentionBlockForward(x, c, w, options);
     expectGradient(back.gradQueryInput, (changed) => run(changed, contextInput, weights), queryInput, gradOut);
@@ -138,7 +138,23 @@ describe('backward = central differences', () => {
     }
   });
 
-  it.each(['inattention', 'self'] as const)('layer of kind %s', (kind) => {
+  it.each([
+    ['inattention', false],
+    ['self', false],
+    ['inattention', true],
+    ['self', true],
+  ] as const)('layer of kind %s, biases, norms and scaled rotation %s', (kind, more) => {
+    const added = {
+      queryBias: normals(8),
+      keyBias: normals(4),
+      valueBias: normals(4),
+      outputBias: normals(5),
+      queryNorm: normals(4),
+      keyNorm: normals(4),
+      gateBias: normals(6),
+      upBias: normals(6),
+      downBias: normals(5),
+    };
     const weights: LayerWeights = {
       norm: normals(5),
       query: normals(8, 5),
@@ -149,11 +165,13 @@ describe('backward = central differences', () => {
       gate: normals(6, 5),
       up: normals(6, 5),
       down: normals(5, 6),
+      ...(more && added),
     };
     const positions = kind === 'self' ? [0, 1, 2, 3] : [1, 3];
     const states = kind === 'self' ? null : normals(4, 5);
     const [hidden, gradOut] = [normals(positions.length, 5), normals(positions.length, 5)];
-    const options = { headDim: 4, positions, ropeTheta: 100, slopes: null, rmsNormEps: 1e-3 };
+    const rope = more ? { frequencies: [0.7, 0.02], amplitude: 1.2 } : 100;
+    const options = { headDim: 4, positions, rope, slopes: null, rmsNormEps: 1e-3 };
     const back = layerBackward(hidden, states, weights, options, gradOut);
     expectGradient(back.gradHidden, (changed) => layerForward(changed, states, weights, options), hidden, gradOut);
     if (states !== null) {
@@ -161,7 +179,7 @@ describe('backward = central differences', () => {
     }
     for (const [part, weight] of Object.entries(weights) as [keyof LayerWeights, NdArray][]) {
       const run = (changed: NdArray) => layerForward(hidden, states, { ...weights, [part]: changed }, options);
-      expectGradient(back.gradWeights[part], run, weight, gradOut);
+      expectGradient(back.gradWeights[part] ?? null, run, weight, gradOut);
     }
   });
 });

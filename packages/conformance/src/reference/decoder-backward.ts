@@ -7,7 +7,7 @@
 
 import type { ModelConfig } from '@inattention/core/math';
 import { type DecoderForward, headName, layerOptions, readsHiddenStates } from './decoder.ts';
-import { layerBackward } from './decoder-layer.ts';
+import { type LayerWeights, layerBackward } from './decoder-layer.ts';
 import { add } from './elementwise.ts';
 import { embedBackward, initialStateBackward } from './initial-state.ts';
 import { linearBackward } from './linear.ts';
@@ -45,16 +45,10 @@ export function decoderBackward(
     const context = readsHiddenStates(config, layer) ? null : states;
     const weights = layerWeights(parameters, layer);
     const back = layerBackward(hidden[layer], context, weights, layerOptions(config, rows), gradHidden);
-    const names = layerParameterNames(layer);
-    collect(names.norm, back.gradWeights.norm);
-    collect(names.query, back.gradWeights.query);
-    collect(names.key, back.gradWeights.key);
-    collect(names.value, back.gradWeights.value);
-    collect(names.output, back.gradWeights.output);
-    collect(names.mlpNorm, back.gradWeights.mlpNorm);
-    collect(names.gate, back.gradWeights.gate);
-    collect(names.up, back.gradWeights.up);
-    collect(names.down, back.gradWeights.down);
+    for (const [part, name] of Object.entries(layerParameterNames(layer))) {
+      // Backward states the gradient of every bias and norm; those that are not there have no place to go.
+      if (gradients.has(name)) collect(name, back.gradWeights[part as keyof LayerWeights] ?? null);
+    }
     gradHidden = back.gradHidden;
     if (back.gradStates !== null) gradStates = add(gradStates, back.gradStates);
   }

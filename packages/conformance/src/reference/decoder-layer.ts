@@ -28,9 +28,7 @@ export interface LayerWeights extends AttentionBlockWeights, MlpWeights {
   readonly mlpNorm: NdArray;
 }
 
-export interface LayerOptions extends AttentionBlockOptions {
-  readonly rmsNormEps: number;
-}
+export type LayerOptions = AttentionBlockOptions;
 
 /** h′. `states` is x̂, or null in a self layer. */
 export function layerForward(

@@ -18,6 +18,7 @@ import { linearForward } from './linear.ts';
 import type { NdArray } from './nd-array.ts';
 import { layerWeights, type Parameters, parameter } from './parameters.ts';
 import { rmsNormForward } from './rms-norm.ts';
+import { turningOf } from './rope-scaling.ts';
 import { gatherRows } from './rows.ts';
 
 export interface DecoderForward {
@@ -80,12 +81,12 @@ export function headName(config: ModelConfig): string {
 }
 
 export function layerOptions(config: ModelConfig, rows: readonly number[]): LayerOptions {
-  const { positionEmbeddingType, ropeTheta, numAttentionHeads, headDim, rmsNormEps } = config;
+  const { positionEmbeddingType, numAttentionHeads, headDim, rmsNormEps } = config;
   return {
     headDim,
     rmsNormEps,
     positions: rows,
-    ropeTheta: positionEmbeddingType === 'rope' ? ropeTheta : null,
+    rope: positionEmbeddingType === 'rope' ? turningOf(config) : null,
     slopes: positionEmbeddingType === 'alibi' ? alibiSlopes(numAttentionHeads) : null,
   };
 }

@@ -101,6 +101,20 @@ describe.each([
     expectEqual(merged.sum.data, whole.sum.data);
   });
 
+  it('sees a bias of keys that are not rotated nowhere, and one of values in the result', () => {
+    const [keyBias, valueBias] = [normals(G * C), normals(G * C)];
+    const biased = (rows: NdArray, bias: NdArray) => rows.data.map((number, i) => number + bias.data[i % (G * C)]);
+    const plain = attentionForward(inputs).out;
+    const { out } = attentionForward({
+      ...inputs,
+      keys: ndArray([N, G, C], biased(keys, keyBias)),
+      values: ndArray([N, G, C], biased(values, valueBias)),
+    });
+    const group = (h: number) => Math.floor((h * G) / H);
+    const expected = plain.data.map((number, i) => number + valueBias.data[group(Math.floor(i / C) % H) * C + (i % C)]);
+    expectEqual(out.data, expected);
+  });
+
   it('attends through states alone', () => {
     const got = absorbedAttention({
       queries,

@@ -1,5 +1,5 @@
 /**
- * The MLP of a layer: out = W_down( silu(W_gate y) ⊙ W_up y ), for y [n, D].
+ * The MLP of a layer: out = W_down( silu(W_gate y) ⊙ W_up y ), for y [n, D], each product with its bias if there is one.
  *
  *     W_gate, W_up [F, D]   W_down [D, F]   out [n, D]
  */
@@ -16,11 +16,18 @@ export interface MlpWeights {
   readonly up: NdArray;
   /** [D, F] */
   readonly down: NdArray;
+  /** [F] */
+  readonly gateBias?: NdArray | undefined;
+  /** [F] */
+  readonly upBias?: NdArray | undefined;
+  /** [D] */
+  readonly downBias?: NdArray | undefined;
 }
 
 export function mlpForward(y: NdArray, weights: MlpWeights): NdArray {
-  const hidden = swigluForward(linearForward(y, weights.gate), linearForward(y, weights.up)); // [n, F]
-  return linearForward(hidden, weights.down);
+  const { gate, up, down, gateBias, upBias, downBias } = weights;
+  const hidden = swigluForward(linearForward(y, gate, gateBias), linearForward(y, up, upBias)); // [n, F]
+  return linearForward(hidden, down, downBias);
 }
 
 export function mlpBackward(
@@ -28,14 +35,21 @@ export function mlpBackward(
   weights: MlpWeights,
   gradOut: NdArray,
 ): { readonly gradInput: NdArray; readonly gradWeights: MlpWeights } {
-  const gate = linearForward(y, weights.gate); // [n, F]
-  const up = linearForward(y, weights.up); // [n, F]
+  const gate = linearForward(y, weights.gate, weights.gateBias); // [n, F]
+  const up = linearForward(y, weights.up, weights.upBias); // [n, F]
   const down = linearBackward(swigluForward(gate, up), weights.down, gradOut);
   const { gradGate, gradUp } = swigluBackward(gate, up, down.gradInput);
   const throughGate = linearBackward(y, weights.gate, gradGate);
   const throughUp = linearBackward(y, weights.up, gradUp);
   return {
     gradInput: add(throughGate.gradInput, throughUp.gradInput),
-    gradWeights: { gate: throughGate.gradWeight, up: throughUp.gradWeight, down: down.gradWeight },
+    gradWeights: {
+      gate: throughGate.gradWeight,
+      up: throughUp.gradWeight,
+      down: down.gradWeight,
+      gateBias: throughGate.gradBias,
+      upBias: throughUp.gradBias,
+      downBias: down.gradBias,
+    },
   };
 }

@@ -36,6 +36,21 @@ export function parameterShapes(config: ModelConfig): ReadonlyMap<string, readon
     shapes.set(names.gate, [intermediateSize, hiddenSize]);
     shapes.set(names.up, [intermediateSize, hiddenSize]);
     shapes.set(names.down, [hiddenSize, intermediateSize]);
+    if (config.attentionBias !== undefined) {
+      shapes.set(names.queryBias, [queryWidth]);
+      shapes.set(names.keyBias, [keyWidth]);
+      shapes.set(names.valueBias, [keyWidth]);
+      if (config.attentionBias === 'qkvo') shapes.set(names.outputBias, [hiddenSize]);
+    }
+    if (config.queryKeyNorm) {
+      shapes.set(names.queryNorm, [config.headDim]);
+      shapes.set(names.keyNorm, [config.headDim]);
+    }
+    if (config.mlpBias) {
+      shapes.set(names.gateBias, [intermediateSize]);
+      shapes.set(names.upBias, [intermediateSize]);
+      shapes.set(names.downBias, [hiddenSize]);
+    }
   }
   shapes.set('model.norm.weight', [hiddenSize]);
   if (!config.tieWordEmbeddings) shapes.set('lm_head.weight', [vocabSize, hiddenSize]);
@@ -55,6 +70,15 @@ export function layerParameterNames(layer: number): Readonly<Record<keyof LayerW
     gate: `${prefix}.mlp.gate_proj.weight`,
     up: `${prefix}.mlp.up_proj.weight`,
     down: `${prefix}.mlp.down_proj.weight`,
+    queryBias: `${prefix}.self_attn.q_proj.bias`,
+    keyBias: `${prefix}.self_attn.k_proj.bias`,
+    valueBias: `${prefix}.self_attn.v_proj.bias`,
+    outputBias: `${prefix}.self_attn.o_proj.bias`,
+    queryNorm: `${prefix}.self_attn.q_norm.weight`,
+    keyNorm: `${prefix}.self_attn.k_norm.weight`,
+    gateBias: `${prefix}.mlp.gate_proj.bias`,
+    upBias: `${prefix}.mlp.up_proj.bias`,
+    downBias: `${prefix}.mlp.down_proj.bias`,
   };
 }
 
@@ -97,5 +121,14 @@ export function layerWeights(parameters: Parameters, layer: number): LayerWeight
     gate: parameter(parameters, names.gate),
     up: parameter(parameters, names.up),
     down: parameter(parameters, names.down),
+    queryBias: parameters.get(names.queryBias),
+    keyBias: parameters.get(names.keyBias),
+    valueBias: parameters.get(names.valueBias),
+    outputBias: parameters.get(names.outputBias),
+    queryNorm: parameters.get(names.queryNorm),
+    keyNorm: parameters.get(names.keyNorm),
+    gateBias: parameters.get(names.gateBias),
+    upBias: parameters.get(names.upBias),
+    downBias: parameters.get(names.downBias),
   };
 }

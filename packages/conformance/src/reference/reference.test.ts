@@ -16,8 +16,8 @@ import { parameterShapes } from './parameters.ts';
 import { referenceForward, referenceLogitsAt, referenceLossAndGradients } from './reference.ts';
 
 /** Golden tensors are rounded to f32, golden losses are not; the rest is the order of float64 sums. */
-const rounded: Tolerance = { relativeToMax: 1e-7 };
-const unrounded: Tolerance = { atol: 1e-11, rtol: 1e-12 };
+const roundedFloat64: Tolerance = { relativeToMax: 1e-7 };
+const unroundedFloat64: Tolerance = { atol: 1e-11, rtol: 1e-12 };
 
 const directory = process.env.INATTENTION_GOLDEN_CASES ?? goldenDirectory;
 
@@ -30,10 +30,11 @@ function expectGradients(
   got: ReadonlyMap<string, Float64Array>,
   expected: ReadonlyMap<string, GoldenTensor>,
   config: ModelConfig,
+  tolerance: Tolerance,
 ): void {
   expect([...got.keys()]).toEqual([...parameterShapes(config).keys()]);
   expect([...expected.keys()].sort()).toEqual([...got.keys()].sort());
-  for (const [name, { data }] of expected) expectClose(got.get(name) ?? [], data, rounded, name);
+  for (const [name, { data }] of expected) expectClose(got.get(name) ?? [], data, tolerance, name);
 }
 
 /** The rows of `width` numbers at `positions`. */
@@ -46,6 +47,9 @@ describe.each(listGoldenCases(directory))('golden case %s', async (name) => {
   const { config, tokens, lossPositions } = golden;
   const weights = numbersOf(golden.weights);
   const inputs = tokens.slice(0, -1);
+  const { accuracy } = golden;
+  const rounded = accuracy === undefined ? roundedFloat64 : { relativeToMax: accuracy };
+  const unrounded = accuracy === undefined ? unroundedFloat64 : { relativeToMax: accuracy };
 
   it('knows the parameters that the files hold', () => {
     expect(parameterShapes(config)).toEqual(expectedTensors(config));
@@ -58,7 +62,7 @@ describe.each(listGoldenCases(directory))('golden case %s', async (name) => {
     const got = referenceLossAndGradients(config, weights, tokens, lossPositions);
     expectClose([got.loss], [golden.lossAtPositions], unrounded, 'loss');
     expectClose(got.nll, golden.nllAtPositions ?? pick(golden.nll ?? [], 1, lossPositions), unrounded, 'nll');
-    expectGradients(got.gradients, golden.gradientsAtPositions, config);
+    expectGradients(got.gradients, golden.gradientsAtPositions, config, rounded);
     const logits = referenceLogitsAt(config, weights, inputs, lossPositions);
     expect(logits.shape).toEqual([lossPositions.length, config.vocabSize]);
     const expected = golden.logitsAtPositions?.data ?? pick(golden.logits?.data ?? [], config.vocabSize, lossPositions);
@@ -74,7 +78,7 @@ describe.each(listGoldenCases(directory))('golden case %s', async (name) => {
     const got = referenceLossAndGradients(config, weights, tokens);
     expectClose([got.loss], [golden.loss ?? Number.NaN], unrounded, 'loss');
     expectClose(got.nll, golden.nll ?? [], unrounded, 'nll');
-    expectGradients(got.gradients, golden.gradients, config);
+    expectGradients(got.gradients, golden.gradients, config, rounded);
   });
 });
 

@@ -32,11 +32,23 @@ export const smallConfigs: Readonly<Record<string, ModelConfig>> = {
   'alibi, w = 1': { ...base, positionEmbeddingType: 'alibi', tieWordEmbeddings: false },
   'none, w = 2': { ...base, positionEmbeddingType: 'none', initialStateWindow: 2 },
   'hybrid, rope, w = 3': { ...base, initialStateWindow: 3, attentionTypes: ['inattention', 'self', 'inattention'] },
+  'rope, w = 1, norms': { ...base, queryKeyNorm: true, attentionBias: 'qkv', mlpBias: true },
+  'hybrid, yarn, w = 3, norms': {
+    ...base,
+    initialStateWindow: 3,
+    attentionTypes: ['inattention', 'self', 'inattention'],
+    queryKeyNorm: true,
+    attentionBias: 'qkvo',
+    ropeScaling: {
+      ...{ kind: 'yarn', factor: 4, originalLength: 300, betaFast: 32, betaSlow: 1 },
+      ...{ attentionFactor: 1.1, truncate: true },
+    },
+  },
   'self, alibi': { ...base, positionEmbeddingType: 'alibi', attentionTypes: ['self', 'self', 'self'] },
 };
 
 /** What `randomWeights` makes their weights from. */
-export const smallModelWeights = { seed: 8, deviation: 0.3, windowDeviation: 0.3 };
+export const smallModelWeights = { seed: 8, deviation: 0.3, windowDeviation: 0.3, biasDeviation: 0.3 };
 
 /** A model of a configuration on a backend; the caller disposes of it. */
 export function smallModel(

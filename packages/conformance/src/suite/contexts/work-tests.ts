@@ -8,6 +8,7 @@ import {
   contextModes,
   inattentionLayers,
   type ModelConfig,
+  rowKind,
   type WorkCount,
 } from '@inattention/core/math';
 import type { Model, Session } from '@inattention/model';
@@ -92,9 +93,14 @@ function appendWork(config: ModelConfig, mode: ContextMode, ids: readonly number
     tableRows: mode === 'tables' ? rows : 0,
     blockRows: 0,
     projectedPositions: mode === 'kv' ? ids.length * layers : 0,
-    initialStates: mode === 'ids' ? 0 : ids.length,
+    initialStates: mode === 'ids' || (mode === 'tables' && !keepsScales(config)) ? 0 : ids.length,
     movedBytes: 0,
   };
+}
+
+/** Whether tables keep 1/rms of each position: rows that are finished keys have it in them. */
+function keepsScales(config: ModelConfig): boolean {
+  return rowKind(config) !== 'finished';
 }
 
 async function checkEdit(
@@ -122,9 +128,9 @@ async function checkEdit(
       break;
     case 'tables':
       expectThat(work.tableRows <= new Set(inserted).size * window * layers, `Too many rows: ${what}`);
-      expectSame(work.initialStates, altered, `states, ${what}`);
+      expectSame(work.initialStates, keepsScales(model.config) ? altered : 0, `states, ${what}`);
       expectSame(work.projectedPositions, 0, `projections, ${what}`);
-      expectSame(work.movedBytes, 8 * moved, `bytes moved, ${what}`);
+      expectSame(work.movedBytes, (keepsScales(model.config) ? 8 : 4) * moved, `bytes moved, ${what}`);
       break;
     case 'states':
       expectSame(work.initialStates, altered, `states, ${what}`);
@@ -148,7 +154,8 @@ async function checkSecondPrompt({ backend }: Trial, config: ModelConfig): Promi
   const prompt = [...seen.slice(0, 50), ...unseen, ...seen.slice(70, 90), ...unseen];
   const work = await workOf(model, () => second.append(prompt));
   expectSame(work.tableRows, unseen.length * config.initialStateWindow * layers, 'table rows of a second prompt');
-  expectSame(work.initialStates, prompt.length, 'states of a second prompt (one 1/rms each)');
+  const states = keepsScales(config) ? prompt.length : 0;
+  expectSame(work.initialStates, states, 'states of a second prompt (one 1/rms each)');
   expectSame(work.projectedPositions, 0, 'projections of a second prompt');
 }
 
@@ -175,9 +182,11 @@ async function checkStep({ backend, expectClose }: Trial, config: ModelConfig): 
   const all = { ...nothing, projectedPositions: length * layers };
   const { work: ofIds, logits: fromIds } = await stepOf('ids');
   const rows = distinct * window * layers;
-  if (positionEmbeddingType === 'rope') expectWork(ofIds, { ...nothing, blockRows: rows }, 'a step in ids');
-  // Learned positions have a row each: nothing is saved by distinct ids.
-  const projections = positionEmbeddingType === 'learned' ? length * layers : 0;
+  // Learned positions have a row each, and sums that are not keys yet are finished by position: nothing is saved by rows.
+  const byPosition = positionEmbeddingType === 'learned' || rowKind(config) === 'parts';
+  if (positionEmbeddingType === 'rope' && !byPosition)
+    expectWork(ofIds, { ...nothing, blockRows: rows }, 'a step in ids');
+  const projections = byPosition ? length * layers : 0;
   expectThat(ofIds.projectedPositions <= projections, `A step in ids projected ${ofIds.projectedPositions} positions.`);
   const products = (positionEmbeddingType === 'learned' ? length : distinct) * (window - 1) * layers;
   expectThat(ofIds.windowProducts <= products, `A step in ids multiplied ${ofIds.windowProducts} rows by M.`);
