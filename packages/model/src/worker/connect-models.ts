@@ -103,6 +103,11 @@ export class WorkerModel {
     return unwrap(await this.#connection.host.decode(this.description.handle, ids));
   }
 
+  /** The text of each id by itself; bytes that are only part of a character become U+FFFD. */
+  async decodeEach(ids: Int32Array): Promise<string[]> {
+    return unwrap(await this.#connection.host.decodeEach(this.description.handle, ids));
+  }
+
   async createSession(options: SessionOptions = {}): Promise<WorkerSession> {
     const state = unwrap(await this.#connection.host.createSession(this.description.handle, options));
     return new WorkerSession(this.#connection, state);

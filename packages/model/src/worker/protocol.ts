@@ -65,6 +65,7 @@ export interface ModelHost {
   ): Promise<Outcome<ModelDescription>>;
   encode(model: number, text: string): Promise<Outcome<Int32Array>>;
   decode(model: number, ids: Int32Array): Promise<Outcome<string>>;
+  decodeEach(model: number, ids: Int32Array): Promise<Outcome<string[]>>;
   createSession(model: number, options: SessionOptions): Promise<Outcome<SessionState>>;
   restoreSession(
     model: number,

@@ -113,6 +113,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
       ),
     encode: (model, text) => outcomeOf(() => models.get(model).encode(text)),
     decode: (model, ids) => outcomeOf(() => models.get(model).decode(ids)),
+    decodeEach: (model, ids) => outcomeOf(() => Array.from(ids, (id) => models.get(model).decode([id]))),
     createSession: (model, options) => outcomeOf(() => stateOf(sessions.add(models.get(model).createSession(options)))),
     restoreSession: (model, saved, call, onProgress) =>
       outcomeOf(() =>

@@ -43,6 +43,9 @@ describe('models in a worker', () => {
     const model = await models.load({ bytes: modelFiles() }, { onProgress: ({ done }) => progress.push(done) });
     expect(model.description).toMatchObject({ backend: 'cpu', tokenizerName: 'UTF-8 bytes' });
     expect(await model.decode(await model.encode('Ahab'))).toBe('Ahab');
+    const ids = await model.encode('Ahab');
+    expect((await model.decodeEach(ids)).join('')).toBe('Ahab');
+    expect(await model.decodeEach(ids)).toHaveLength(ids.length);
     const session = await model.createSession({ context: 'tables' });
     await session.append('Call me Ishmael.');
     await session.replace(8, 7, 'Ahab');
