@@ -8,10 +8,11 @@
  */
 
 import { keyPanelWords, packedEntries, packKeys, packValues, panelHeadDim, valuePanelWords } from './attend-pack';
+import { exponentials } from './exponentials';
 import { oneRow, panelColumns, twoColumns, twoRows } from './register-block';
 import { bias, padScores } from './softmax';
 import { awaitTurn, giveTurn } from './threads';
-import { addScaled, dot, exponentials } from './vector';
+import { addScaled, dot } from './vector';
 
 /** Keys of a block. */
 @inline

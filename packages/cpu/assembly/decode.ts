@@ -10,9 +10,10 @@ import { fieldFine, fieldFineLength, fieldFirstPosition, fieldHeadDim, fieldPosi
 import { denseScores, denseValues, readsDenseRows, valuesTogether } from './decode-dense';
 import { sharedRowScores, sharedRowValues } from './decode-rows';
 import { numberSlots, sharedRowWords } from './decode-slots';
+import { exponentials } from './exponentials';
 import { bias, largest, lowest, padScores } from './softmax';
 import { argument, floatArgument, pass, passFloat, runTasks, threadIndex } from './threads';
-import { exp1, exponentials } from './vector';
+import { exp1 } from './vector';
 
 /** Positions of a segment. Divides the fine length of rotary tables, so that a segment has one coarse angle. */
 @inline

@@ -1,9 +1,10 @@
 /**
  * Matrix multiplication of many rows, blocked as in Goto & van de Geijn 2008. B is packed into panels of 16 columns, in f32
- * whatever its storage; A is read where it is, or packed when it is transposed. A 2 × 16 register block runs down K.
+ * whatever its storage; A is read where it is, or packed by pairs of rows when it is transposed. A 2 × 16 register block runs
+ * down K.
  */
 
-import { oneRow, panelColumns, transposeFour, transposeRow, transposeSquare, twoRows } from './register-block';
+import { oneRow, panelColumns, transposeFour, transposeRow, twoColumns, twoRows } from './register-block';
 import { expandRow, rowScales, storageShift } from './storage';
 import { setRow } from './vector';
 
@@ -52,15 +53,14 @@ export function multiplyPacked(
       packB(b, packedB, k, depth, column, width, inner, columns, transposeB, storage, scales, expanded);
       for (let row = firstRow; row < lastRow; row += MC) {
         const height = min(MC, lastRow - row);
-        let block = a + ((<usize>row * <usize>inner + <usize>k) << 2);
-        let rowA = (<usize>inner) << 2;
+        const target = out + ((<usize>row * <usize>columns + <usize>column) << 2);
         if (transposeA) {
           packTransposedA(a, packedA, row, height, k, depth, rows);
-          block = packedA;
-          rowA = (<usize>depth) << 2;
+          multiplyPairs(packedA, packedB, target, rowOut, height, width, depth, scale, add, edge);
+        } else {
+          const block = a + ((<usize>row * <usize>inner + <usize>k) << 2);
+          multiplyBlock(block, (<usize>inner) << 2, packedB, target, rowOut, height, width, depth, scale, add, edge);
         }
-        const target = out + ((<usize>row * <usize>columns + <usize>column) << 2);
-        multiplyBlock(block, rowA, packedB, target, rowOut, height, width, depth, scale, add, edge);
       }
     }
   }
@@ -95,6 +95,37 @@ function multiplyBlock(
   }
 }
 
+/** As `multiplyBlock`, of rows packed two by two. */
+function multiplyPairs(
+  packedA: usize,
+  packedB: usize,
+  out: usize,
+  rowOut: usize,
+  height: i32,
+  width: i32,
+  depth: i32,
+  scale: f32,
+  add: bool,
+  edge: usize,
+): void {
+  const edgeRow = (<usize>panelColumns) << 2;
+  for (let column = 0; column < width; column += panelColumns) {
+    const panel = packedB + ((<usize>column * <usize>depth) << 2);
+    const present = min(panelColumns, width - column);
+    for (let row = 0; row < height; row += 2) {
+      const source = packedA + ((<usize>row * <usize>depth) << 2);
+      const target = out + <usize>row * rowOut + ((<usize>column) << 2);
+      const count = min(2, height - row);
+      if (present == panelColumns && count == 2) {
+        twoColumns(source, 8, panel, target, rowOut, depth, scale, add);
+      } else {
+        twoColumns(source, 8, panel, edge, edgeRow, depth, scale, false);
+        copyEdge(edge, target, rowOut, count, present, add);
+      }
+    }
+  }
+}
+
 /** The first `width` columns of an edge tile into out. */
 function copyEdge(edge: usize, out: usize, rowOut: usize, height: i32, width: i32, add: bool): void {
   for (let r = 0; r < height; r += 1) {
@@ -106,41 +137,36 @@ function copyEdge(edge: usize, out: usize, rowOut: usize, height: i32, width: i3
   }
 }
 
-/** Rows [row, row + height) of op(A) over [k, k + depth), row-major, from A stored [inner, rows]: four by four. */
+/**
+ * Rows [row, row + height) of op(A) over [k, k + depth), from A stored [inner, rows]: two by two, [height / 2][depth][2], as
+ * `twoColumns` reads them. The row after an odd last one is 0.
+ */
 function packTransposedA(a: usize, packed: usize, row: i32, height: i32, k: i32, depth: i32, rows: i32): void {
   const rowBytes = (<usize>rows) << 2;
-  const packedBytes = (<usize>depth) << 2;
-  const whole = height & ~3;
+  const pairBytes = (<usize>depth) << 3;
+  const pairs = <usize>(height >> 1);
+  const source = a + <usize>k * rowBytes + ((<usize>row) << 2);
   let d = 0;
   for (; d + 4 <= depth; d += 4) {
-    const source = a + <usize>(k + d) * rowBytes + ((<usize>row) << 2);
-    const target = packed + ((<usize>d) << 2);
-    for (let r = 0; r < whole; r += 4) {
-      const from = source + ((<usize>r) << 2);
-      const into = target + <usize>r * packedBytes;
-      transposeSquare(from, from + rowBytes, from + 2 * rowBytes, from + 3 * rowBytes, into, packedBytes);
+    let from = source + <usize>d * rowBytes;
+    let into = packed + ((<usize>d) << 3);
+    for (const end = from + (pairs << 3); from < end; from += 8) {
+      store<u64>(into, load<u64>(from));
+      store<u64>(into, load<u64>(from + rowBytes), 8);
+      store<u64>(into, load<u64>(from + 2 * rowBytes), 16);
+      store<u64>(into, load<u64>(from + 3 * rowBytes), 24);
+      into += pairBytes;
     }
-    for (let i = d; i < d + 4; i += 1) packElements(a, packed, row, whole, height, k, i, rowBytes, packedBytes);
   }
-  for (; d < depth; d += 1) packElements(a, packed, row, 0, height, k, d, rowBytes, packedBytes);
-}
-
-/** Elements [first, height) of one column of the packed rows. */
-@inline
-function packElements(
-  a: usize,
-  packed: usize,
-  row: i32,
-  first: i32,
-  height: i32,
-  k: i32,
-  d: i32,
-  rowBytes: usize,
-  packedBytes: usize,
-): void {
-  const source = a + <usize>(k + d) * rowBytes + ((<usize>row) << 2);
-  for (let r = first; r < height; r += 1) {
-    store<f32>(packed + <usize>r * packedBytes + ((<usize>d) << 2), load<f32>(source + ((<usize>r) << 2)));
+  for (; d < depth; d += 1) {
+    const from = source + <usize>d * rowBytes;
+    const into = packed + ((<usize>d) << 3);
+    for (let p: usize = 0; p < pairs; p += 1) store<u64>(into + p * pairBytes, load<u64>(from + (p << 3)));
+  }
+  if (height & 1) {
+    const from = source + ((<usize>(height - 1)) << 2);
+    const into = packed + pairs * pairBytes;
+    for (d = 0; d < depth; d += 1) store<u64>(into + ((<usize>d) << 3), <u64>load<u32>(from + <usize>d * rowBytes));
   }
 }
 

@@ -9,6 +9,8 @@ import { argument, floatArgument, pass, passFloat, runTasks, threadCount, thread
 
 /** Up to so many rows B is read as it lies instead of being packed. */
 const fewRows: i32 = 12;
+/** Rows that are worth packing B for. */
+const fewestRows: i32 = 64;
 /** Multiply-adds that are worth a task of their own. */
 const taskWork: f64 = 131072;
 
@@ -42,7 +44,9 @@ export function matmul(
   const extent = byRows ? rows : columns;
   const most = threadCount() == 1 ? 1 : threadCount() * 4;
   const affordable = <i32>min<f64>(<f64>most, (<f64>rows * <f64>columns * <f64>inner) / taskWork);
-  const step = roundUp((extent + max(affordable, 1) - 1) / max(affordable, 1), byRows ? 2 : 16);
+  let step = roundUp((extent + max(affordable, 1) - 1) / max(affordable, 1), byRows ? 2 : 16);
+  // Every task of rows packs B: where rows are short of threads they are not cut further.
+  if (byRows) step = min(roundUp((extent + threadCount() - 1) / threadCount(), 2), max(step, fewestRows));
   pass(0, <i32>a);
   pass(1, <i32>b);
   pass(2, <i32>out);

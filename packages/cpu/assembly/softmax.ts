@@ -1,9 +1,10 @@
 /**
  * The steps from a row of scores to weights: distances are taken off, the largest is found, exponentials follow (see
- * vector.ts). Rows are padded to whole steps with the lowest float, whose weight is 0.
+ * exponentials.ts). Rows are padded to whole steps with the lowest float, whose weight is 0.
  */
 
-import { exp1, exponentials } from './vector';
+import { exponentials } from './exponentials';
+import { exp1 } from './vector';
 
 export const lowest: f32 = -3.4028234663852886e38;
 

@@ -1,6 +1,10 @@
 /** silu(gate) ⊙ up and its gradients: with σ = sigmoid(gate), d gate = grad up σ(1 + gate(1 − σ)), d up = grad gate σ. */
 
+import { argument, pass, runTasks } from './threads';
 import { exp4 } from './vector';
+
+/** Numbers of a task, a multiple of four. */
+const taskLength: i32 = 16384;
 
 @inline
 function sigmoid4(x: v128): v128 {
@@ -9,6 +13,20 @@ function sigmoid4(x: v128): v128 {
 }
 
 export function swiglu(gate: usize, up: usize, out: usize, length: i32): void {
+  pass(0, <i32>gate);
+  pass(1, <i32>up);
+  pass(2, <i32>out);
+  pass(3, length);
+  runTasks(swigluTask, (length + taskLength - 1) / taskLength);
+}
+
+function swigluTask(task: i32): void {
+  const first = task * taskLength;
+  const offset = (<usize>first) << 2;
+  const gate = <usize>argument(0) + offset;
+  const up = <usize>argument(1) + offset;
+  const out = <usize>argument(2) + offset;
+  const length = min(taskLength, argument(3) - first);
   let i = 0;
   for (; i + 4 <= length; i += 4) {
     const at = (<usize>i) << 2;
@@ -31,6 +49,24 @@ export function swigluBackward(
   gradUp: usize,
   length: i32,
 ): void {
+  pass(0, <i32>gate);
+  pass(1, <i32>up);
+  pass(2, <i32>gradOut);
+  pass(3, <i32>gradGate);
+  pass(4, <i32>gradUp);
+  pass(5, length);
+  runTasks(swigluBackwardTask, (length + taskLength - 1) / taskLength);
+}
+
+function swigluBackwardTask(task: i32): void {
+  const first = task * taskLength;
+  const offset = (<usize>first) << 2;
+  const gate = <usize>argument(0) + offset;
+  const up = <usize>argument(1) + offset;
+  const gradOut = <usize>argument(2) + offset;
+  const gradGate = <usize>argument(3) + offset;
+  const gradUp = <usize>argument(4) + offset;
+  const length = min(taskLength, argument(5) - first);
   const one = f32x4.splat(1);
   let i = 0;
   for (; i + 4 <= length; i += 4) {

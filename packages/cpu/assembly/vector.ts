@@ -38,7 +38,7 @@ const constants: usize = memory.data<f32>([
 ]);
 
 @inline
-function constant(place: usize): v128 {
+export function constant(place: usize): v128 {
   return v128.load32_splat(constants + (place << 2));
 }
 
@@ -75,44 +75,6 @@ export function exp4(x: v128): v128 {
   // Below the range: 0. Above it: infinity. NaN compares false and stays.
   p = v128.andnot(p, f32x4.lt(x, constant(11)));
   return v128.bitselect(f32x4.splat(Infinity), p, f32x4.gt(x, constant(12)));
-}
-
-/**
- * Numbers from `row` up to `end`, a multiple of four, into exp(number − shift), in place; none may exceed `shift`. About
- * 1 ulp where the result is not tiny, 0 below e^−88. Returns their sum.
- *
- * 2^y by a polynomial of degree 6 on |f| ≤ ½ (relative error 2e-8 before rounding). Constants are loaded before the loop:
- * ten of them, the sum and what is under way fill the registers, so that two vectors at a time would spill.
- */
-export function exponentials(row: usize, end: usize, shift: f32): f32 {
-  const shifts = f32x4.splat(shift);
-  const log2e = constant(0);
-  const rounder = constant(1);
-  const one = constant(10);
-  const c6 = constant(13);
-  const c5 = constant(14);
-  const c4 = constant(15);
-  const c3 = constant(16);
-  const c2 = constant(17);
-  const c1 = constant(18);
-  const least = constant(19);
-  let sum = f32x4.splat(0);
-  for (let at = row; at < end; at += 16) {
-    const y = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), shifts), log2e), least);
-    const rounded = f32x4.add(y, rounder);
-    const f = f32x4.sub(y, f32x4.sub(rounded, rounder));
-    let p = madd(c6, f, c5);
-    p = madd(p, f, c4);
-    p = madd(p, f, c3);
-    p = madd(p, f, c2);
-    p = madd(p, f, c1);
-    p = madd(p, f, one);
-    // n is in the low bits of `rounded`; shifted into the exponent it multiplies by 2^n, and −127 makes it 0.
-    p = f32x4.mul(p, i32x4.add(i32x4.shl(rounded, 23), one));
-    v128.store(at, p);
-    sum = f32x4.add(sum, p);
-  }
-  return sum4(sum);
 }
 
 /** e^x for one number. */
