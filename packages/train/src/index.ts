@@ -18,6 +18,14 @@ export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedu
 export { type BatchLossValue, evaluateBatch } from './step/evaluate.ts';
 export { computeGradients, type StepGradients } from './step/gradients.ts';
 export { type Parameter, parametersOf } from './step/parameters.ts';
+export {
+  type Checkpointing,
+  kernelScratchBytes,
+  planTraining,
+  type TrainingPlan,
+  type TrainingPlanOptions,
+} from './plan/plan-training.ts';
+export type { BatchContextKind, ComputeOptions } from './step/compute-options.ts';
 export type { DocumentMask } from './step/segments.ts';
 export { type AddedToken, serializeTokenizer, type TokenizerJson } from './tokenizer/tokenizer-json.ts';
 export {

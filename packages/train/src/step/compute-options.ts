@@ -21,8 +21,8 @@ export interface ComputeOptions {
   /** Whether documents that share a text see each other. Default separate. */
   readonly documents?: DocumentMask;
   /**
-   * Default auto: tables where not all positions count, the model has no self layers, and tables are less work. They give
-   * the same loss and gradients up to rounding.
+   * Default auto: tables where at most half of the positions count, the model has no self layers, and tables are less work.
+   * They give the same loss and gradients up to rounding.
    */
   readonly context?: BatchContextKind | 'auto';
   /** Tables: positions whose keys and values are dense at a time. Default: by the sizes of the model, 256 to 4,096. */
@@ -49,7 +49,7 @@ export function contextKindOf(
     });
   }
   if (context !== 'auto') return context;
-  if (selfLayers > 0 || lossTermsOf(segments) === positionsOf(segments)) return 'dense';
+  if (selfLayers > 0 || 2 * lossTermsOf(segments) > positionsOf(segments)) return 'dense';
   const { dense, tables } = contextFlops(config, segments);
   return tables < dense ? 'tables' : 'dense';
 }

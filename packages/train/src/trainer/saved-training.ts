@@ -9,6 +9,8 @@ import type { ModelConfig } from '@inattention/core/math';
 import type { Cursor } from '../data/batch-source.ts';
 import type { AdamWSettings } from '../optimizer/adamw.ts';
 import type { Schedule } from '../optimizer/schedule.ts';
+import type { Checkpointing } from '../plan/plan-training.ts';
+import type { BatchContextKind } from '../step/compute-options.ts';
 import type { DocumentMask } from '../step/segments.ts';
 
 /** What decides how a run goes, besides model and data. Plain values. */
@@ -21,6 +23,12 @@ export interface TrainingSettings {
   readonly documents?: DocumentMask;
   /** Batches whose gradients make a step. Default 1. */
   readonly accumulate?: number;
+  /** Where keys and values of a batch are kept (`ComputeOptions.context`). Default auto. */
+  readonly context?: BatchContextKind | 'auto';
+  /** How many layers are computed again for their gradients. Default auto: as few as fit the budget. */
+  readonly checkpointing?: Checkpointing;
+  /** Bytes that the run may take in all, model and optimizer included. Default: what its backend can hold. */
+  readonly memoryBudget?: number;
 }
 
 /** How far a run has come. Plain values. */

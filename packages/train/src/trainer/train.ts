@@ -137,13 +137,17 @@ async function nextBatches(data: BatchSource, count: number, signal: AbortSignal
   return batches;
 }
 
-function settingsOf({ schedule, optimizer, clipNorm, documents, accumulate }: TrainingSettings): TrainingSettings {
+function settingsOf(options: TrainOptions): TrainingSettings {
+  const { schedule, optimizer, clipNorm, documents, accumulate, context, checkpointing, memoryBudget } = options;
   return {
     schedule,
     ...(optimizer !== undefined && { optimizer }),
     ...(clipNorm !== undefined && { clipNorm }),
     ...(documents !== undefined && { documents }),
     ...(accumulate !== undefined && { accumulate }),
+    ...(context !== undefined && { context }),
+    ...(checkpointing !== undefined && { checkpointing }),
+    ...(memoryBudget !== undefined && { memoryBudget }),
   };
 }
 

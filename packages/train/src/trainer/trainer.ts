@@ -13,6 +13,7 @@ import { readStepReport } from '../optimizer/step-report.ts';
 import { evaluateBatch } from '../step/evaluate.ts';
 import { computeGradients } from '../step/gradients.ts';
 import { type Parameter, parametersOf } from '../step/parameters.ts';
+import { ComputationChooser } from './choose-computation.ts';
 import { readState, writeState } from './model-state.ts';
 import type { SavedTraining, TrainingProgress, TrainingSettings } from './saved-training.ts';
 
@@ -43,6 +44,7 @@ export class Trainer {
   readonly settings: TrainingSettings;
   readonly #parameters: readonly Parameter[];
   readonly #optimizer: AdamW;
+  readonly #chooser: ComputationChooser;
   #tokens = 0;
   #loss: number | null = null;
 
@@ -51,6 +53,7 @@ export class Trainer {
     checkSettings(settings);
     this.model = model;
     this.settings = settings;
+    this.#chooser = new ComputationChooser(model, settings);
     this.#parameters = parametersOf(model);
     this.#optimizer = new AdamW(model.operations, this.#parameters, settings.optimizer);
   }
@@ -62,13 +65,14 @@ export class Trainer {
 
   /**
    * One step over batches, whose gradients are added up. Throws NonFiniteError for a loss or gradient that is not finite,
-   * and for batches what `computeGradients` throws; the model is then as before the step.
+   * BudgetExceededError for batches that would take more than the memory budget, and what `computeGradients` throws for
+   * them; the model is then as before the step.
    */
   async step(batches: readonly Batch[]): Promise<TrainingStep> {
     const began = performance.now();
     const step = this.steps + 1;
-    const { clipNorm = 1, documents = 'separate', schedule } = this.settings;
-    const computed = computeGradients(this.model, batches, { documents });
+    const { clipNorm = 1, schedule } = this.settings;
+    const computed = computeGradients(this.model, batches, await this.#chooser.optionsFor(batches));
     try {
       const report = await readStepReport(this.model.operations, computed.loss, computed.gradients);
       const { loss, gradientNorm, nonFinite } = report;
@@ -92,7 +96,7 @@ export class Trainer {
     source: BatchSource,
     { batches = Number.POSITIVE_INFINITY, signal }: { readonly batches?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Evaluation> {
-    const { documents = 'separate' } = this.settings;
+    const { documents = 'separate', context = 'auto' } = this.settings;
     let sum = 0;
     let lossTerms = 0;
     for (let number = 0; number < batches; number += 1) {
@@ -100,7 +104,7 @@ export class Trainer {
       throwIfAborted(signal, 'Evaluation');
       const batch = await source.next(signal);
       if (batch === null) break;
-      const part = await evaluateBatch(this.model, batch, { documents });
+      const part = await evaluateBatch(this.model, batch, { documents, context });
       sum += part.loss * part.lossTerms;
       lossTerms += part.lossTerms;
     }
