@@ -15,6 +15,8 @@ import type { SavedSession } from '../saved-session.ts';
 /** Where a worker finds a model. */
 export type ModelLocation =
   | { readonly url: string; readonly headers?: Readonly<Record<string, string>> }
+  /** Files by name, each at an address of its own. */
+  | { readonly urls: Readonly<Record<string, string>> }
   | { readonly files: readonly File[] }
   | { readonly bytes: ReadonlyMap<string, Uint8Array> };
 

@@ -7,7 +7,7 @@
  */
 
 import { type BackendCandidate, InvalidArgumentError } from '@inattention/core';
-import { filesInMemory, type ModelSource, openFileList, openUrl } from '@inattention/formats';
+import { filesInMemory, type ModelSource, openFileList, openUrl, openUrls } from '@inattention/formats';
 import { type Endpoint, expose } from 'comlink';
 import type { GeneratedToken } from '../generation/continuation.ts';
 import { generate } from '../generation/generate.ts';
@@ -185,5 +185,6 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
 
 function sourceOf(location: ModelLocation): ModelSource {
   if ('url' in location) return openUrl(location.url, location.headers ? { headers: location.headers } : {});
+  if ('urls' in location) return openUrls(location.urls);
   return 'files' in location ? openFileList(location.files) : filesInMemory(location.bytes);
 }
