@@ -7,7 +7,6 @@ import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextMode } from './context-mode.ts';
 import type { IntegerList } from './integer-list.ts';
-import type { WindowTerms } from './window-terms.ts';
 
 /** One change of a context: ids [start, start + removed.length) became `inserted` ids. */
 export interface ContextChange {
@@ -18,8 +17,6 @@ export interface ContextChange {
   readonly removed: Int32Array;
   /** How many came. */
   readonly inserted: number;
-  /** What the pieces of one long append have in common. */
-  readonly terms?: WindowTerms | undefined;
 }
 
 export interface ContextStore {

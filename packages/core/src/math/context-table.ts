@@ -12,6 +12,7 @@
 
 import type { PagedRows } from '../backend/context-view.ts';
 import { BudgetExceededError } from '../errors/errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextDType } from './context-mode.ts';
 import type { ContextSource } from './context-source.ts';
 import { pageCount, rowPageSlots } from './page-sizes.ts';
@@ -149,6 +150,16 @@ export class ContextTable {
       slots[place] = slot;
     }
     return slots;
+  }
+
+  /** Slots of ids that have rows, not counted as used; −1 for −1. */
+  slotsOf(ids: Int32Array): Int32Array {
+    return ids.map((id) => (id < 0 ? -1 : (this.#slotOf[id] as number)));
+  }
+
+  /** x of positions by the ids and slots (−1 before the start) of them and of the w−1 before: see TableRows. */
+  initialStates(ids: Tensor, slots: Tensor, start: number, count: number): Tensor {
+    return this.#rows.initialStates(ids, slots, start, count);
   }
 
   /** Gives back one use per occurrence. */

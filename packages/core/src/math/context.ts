@@ -19,7 +19,6 @@ import { maxRopePositions } from './rope-angles.ts';
 import { StatePool } from './state-pool.ts';
 import { StatesStore } from './states-store.ts';
 import { TableStore } from './table-store.ts';
-import { WindowTerms } from './window-terms.ts';
 
 export interface ContextOptions {
   readonly mode: ContextMode;
@@ -87,15 +86,9 @@ export class Context {
     return [...this.#parts.selfCaches.values()].reduce((length, cache) => Math.min(length, cache.length), this.length);
   }
 
-  /** Adds ids at the end, with what `startAppend` gave if this is a piece of more. Throws with nothing changed. */
-  append(ids: Int32Array, pieces?: WindowTerms): void {
-    this.prepare(this.length, 0, ids, pieces).commit();
-  }
-
-  /** For an append of `count` ids in pieces: products that pieces have in common. To be disposed of after the last one. */
-  startAppend(count: number): WindowTerms {
-    this.#alive();
-    return new WindowTerms(this.model, count);
+  /** Adds ids at the end. Throws with nothing changed. */
+  append(ids: Int32Array): void {
+    this.replace(this.length, 0, ids);
   }
 
   /** Replaces ids [start, start + deleteCount) by `inserted`. Throws with nothing changed. */
@@ -108,7 +101,7 @@ export class Context {
    * edit in the middle takes effect with `commit`; one at the end has taken effect already and `rollback` undoes it.
    * Throws with nothing changed; so does `commit` if the context has been disposed of since.
    */
-  prepare(start: number, deleteCount: number, inserted: Int32Array, terms?: WindowTerms): PreparedEdit {
+  prepare(start: number, deleteCount: number, inserted: Int32Array): PreparedEdit {
     this.#alive();
     this.#checkRange(start, deleteCount);
     checkTokens(inserted, this.model.config.vocabSize);
@@ -117,7 +110,7 @@ export class Context {
     const nothing = { commit: () => this.#alive(), rollback: () => undefined };
     if (deleteCount === 0 && inserted.length === 0) return nothing;
     if (deleteCount === 0 && start === this.length) {
-      this.#append(inserted, terms);
+      this.#append(inserted);
       return { ...nothing, rollback: () => this.#truncate(start) };
     }
     if (inserted.length === 0 && start + deleteCount === this.length) {
@@ -234,12 +227,12 @@ export class Context {
     }
   }
 
-  #append(inserted: Int32Array, terms: WindowTerms | undefined): void {
+  #append(inserted: Int32Array): void {
     const { ids, store } = this.#parts;
     const start = ids.length;
     ids.splice(start, 0, inserted);
     try {
-      store.apply({ ids, start, removed: new Int32Array(0), inserted: inserted.length, terms });
+      store.apply({ ids, start, removed: new Int32Array(0), inserted: inserted.length });
     } catch (error) {
       ids.splice(start, inserted.length, new Int32Array(0));
       throw error;

@@ -45,7 +45,8 @@ describe('bytes', () => {
     const rows = rowsOf(config, { tokens: 700, distinct: 300, dtype });
     expect(rows.kv?.contextBytes).toBe(3 * self + 4 * pages);
     expect(rows.tables?.contextBytes).toBe(self + 8 * pages);
-    expect(rows.tables?.tableBytes).toBe(2 * 2 * width * b * 3 * rowPages);
+    const terms = 2 * 64; // M_1 E and M_2 E of an id
+    expect(rows.tables?.tableBytes).toBe((2 * 2 * width * 3 + terms) * b * rowPages);
     expect(rows.states?.contextBytes).toBe(self + 4 * pages + 64 * b * pages);
     expect(rows.ids?.contextBytes).toBe(self + 4 * pages);
     expect(contextModes.map((mode) => rows[mode]?.hostBytes)).toEqual(
@@ -63,7 +64,8 @@ describe('bytes', () => {
   it('of learned positions are in the table', () => {
     const rows = 2 * 2 * 32 * 4 * 256; // a page, two layers
     expect(tableBytes(learned, 300, 700, 'f32')).toBe(rows * (3 * 2 + 3));
-    expect(tableBytes(config, 300, 700, 'f32')).toBe(rows * 3 * 2);
+    expect(tableBytes(config, 300, 700, 'f32')).toBe(rows * 3 * 2 + 2 * 64 * 4 * 512);
+    expect(tableBytes({ ...config, initialStateWindow: 1 }, 300, 700, 'f32')).toBe(rows * 2);
   });
 
   it('are 0 for nothing, and for `distinct` the bound is taken', () => {

@@ -20,7 +20,7 @@ import { type ContextDType, type ContextMode, contextModes } from './context-mod
 import { attendScratchBytes } from './context-scratch.ts';
 import { inattentionLayers, rowKind } from './context-source.ts';
 import type { ModelConfig } from './model-config.ts';
-import { contextPageLength, pageCount, rowPageSlots } from './page-sizes.ts';
+import { contextPageLength, pageCount, rowPageSlots, termPageNumbers } from './page-sizes.ts';
 import { maxRopePositions } from './rope-angles.ts';
 import { type WeightDType, weightBytes } from './weight-storage.ts';
 
@@ -114,7 +114,8 @@ export function tableBytes(config: ModelConfig, distinct: number, tokens: number
   const slots = pageCount(distinct, rowPageSlots) * config.initialStateWindow;
   const positions = learned ? pageCount(tokens, rowPageSlots) : 0;
   const rowBytes = 2 * config.numKeyValueHeads * config.headDim * bytesPerElement[dtype];
-  return inattentionLayers(config).length * rowBytes * (slots + positions) * rowPageSlots;
+  const rows = inattentionLayers(config).length * rowBytes * (slots + positions) * rowPageSlots;
+  return rows + pageCount(distinct, rowPageSlots) * termPageNumbers(config) * bytesPerElement[dtype];
 }
 
 /** Predicts every mode and picks the one with the least work for a first token and a short answer that fits. */
@@ -203,7 +204,9 @@ function work(
   const lastSelf = selfLayers === 0 ? 0 : config.attentionTypes.lastIndexOf('self');
   const prefill = tokens * (lastSelf * layer + selfLayers * project + (lastSelf * attention) / 2);
   const step = numHiddenLayers * layer + 2 * V * D + selfLayers * (project + attention);
-  const append = { kv: layers * project + mix, tables: mix, states: mix, ids: 0 }[mode];
+  const sum = 2 * (config.initialStateWindow + 1) * D; // x of terms that are there, and its norm
+  const scaling = config.positionEmbeddingType === 'learned' ? mix : sum;
+  const append = { kv: layers * project + mix, tables: scaling, states: mix, ids: 0 }[mode];
   const fill = mode === 'tables' ? distinct * (config.initialStateWindow * layers * project + mix) : 0;
   const decodeFlops = step + layers * contextFlops(config, mode, tokens, distinct) + append;
   return { firstTokenFlops: prefill + append * tokens + fill + decodeFlops, decodeFlops };

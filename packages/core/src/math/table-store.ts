@@ -27,7 +27,12 @@ import type { IntegerList } from './integer-list.ts';
 import { indexArray } from './kv-store.ts';
 import { contextPageLength } from './page-sizes.ts';
 import { PagedArray } from './paged-array.ts';
-import { WindowTerms } from './window-terms.ts';
+
+/** Positions whose ids are uploaded together. */
+const runLength = 4096;
+
+/** Numbers of the states computed at a time: they stay in a processor's cache. */
+const stateNumbers = 1 << 17;
 
 export class TableStore implements ContextStore, TableUser {
   readonly mode = 'tables';
@@ -127,20 +132,40 @@ export class TableStore implements ContextStore, TableUser {
     const { operations, config, weights, work } = this.#model;
     work.movedBytes += this.#scale.splice(change.start, change.removed.length, change.inserted);
     const { from, to } = alteredRange(change, config.initialStateWindow, weights.positions !== null);
-    if (weights.positions !== null || to - from === 1) {
-      eachBlock(from, to, (start, count) => {
-        operations.scope(() => {
-          const states = blockInitialStates(this.#model, change.ids, start, count);
-          this.#scale.write(start, operations.inverseRms(states, config.rmsNormEps));
-        });
-      });
+    if (weights.positions === null) {
+      this.#rescaleByTerms(change.ids, from, to);
       return;
     }
-    const terms = change.terms ?? new WindowTerms(this.#model, to - from);
-    try {
-      terms.inverseRms(change.ids, from, to, (start, scale) => this.#scale.write(start, scale));
-    } finally {
-      if (terms !== change.terms) terms.dispose();
+    eachBlock(from, to, (start, count) => {
+      operations.scope(() => {
+        const states = blockInitialStates(this.#model, change.ids, start, count);
+        this.#scale.write(start, operations.inverseRms(states, config.rmsNormEps));
+      });
+    });
+  }
+
+  /** 1/rms of positions [from, to) from what the table keeps of their ids: sums of rows, a few positions at a time. */
+  #rescaleByTerms(ids: IntegerList, from: number, to: number): void {
+    const { operations, config, work } = this.#model;
+    const ahead = config.initialStateWindow - 1;
+    const step = Math.max(1, Math.floor(stateNumbers / config.hiddenSize));
+    for (let run = from; run < to; run += runLength) {
+      const count = Math.min(runLength, to - run);
+      const tokens = new Int32Array(ahead + count).fill(-1);
+      for (let place = Math.max(0, ahead - run); place < tokens.length; place += 1) {
+        tokens[place] = ids.at(run - ahead + place);
+      }
+      operations.scope(() => {
+        const tokenIndex = operations.upload(tokens, [tokens.length], 'scratch');
+        const slotIndex = operations.upload(this.#table.slotsOf(tokens), [tokens.length], 'scratch');
+        for (let done = 0; done < count; done += step) {
+          operations.scope(() => {
+            const states = this.#table.initialStates(tokenIndex, slotIndex, done, Math.min(step, count - done));
+            this.#scale.write(run + done, operations.inverseRms(states, config.rmsNormEps));
+          });
+        }
+      });
+      work.initialStates += count;
     }
   }
 
