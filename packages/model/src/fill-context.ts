@@ -30,11 +30,10 @@ export async function fill(context: Context, ids: Int32Array, { signal, onProgre
   const before = context.length;
   const marks = context.model.markTables();
   let late = false;
-  const pieces = context.startAppend(ids.length);
   try {
     for (let done = 0; done < ids.length; ) {
       const piece = ids.subarray(done, done + appendPiece);
-      context.append(piece, pieces);
+      context.append(piece);
       done += piece.length;
       onProgress?.({ stage: 'append', done, total: ids.length });
       if (done < ids.length) {
@@ -48,7 +47,5 @@ export async function fill(context: Context, ids: Int32Array, { signal, onProgre
     if (context.length > before) context.replace(before, context.length - before, new Int32Array(0));
     context.model.rollBackTables(marks, late);
     throw error;
-  } finally {
-    pieces.dispose();
   }
 }

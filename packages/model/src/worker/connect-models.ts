@@ -3,57 +3,26 @@
  * promise. State (length, bytes) is that of the last call.
  */
 
-import { throwIfAborted } from '@inattention/core';
+import { InvalidArgumentError } from '@inattention/core';
 import type { ContextDType, ContextMode, ModelConfig } from '@inattention/core/math';
-import { type Endpoint, proxy, type Remote, releaseProxy, wrap } from 'comlink';
+import { type Endpoint, releaseProxy } from 'comlink';
+import type { BatchEvent } from '../generation/batch-requests.ts';
 import type { GeneratedToken } from '../generation/continuation.ts';
 import type { SessionOptions } from '../model.ts';
 import type { SavedSession } from '../saved-session.ts';
 import type { Content } from '../session.ts';
 import type { RunOptions } from '../session-decoder.ts';
+import { Connection } from './connection.ts';
+import { portable } from './portable.ts';
 import {
   type ModelDescription,
-  type ModelHost,
   type ModelLocation,
-  type OnProgress,
-  type Outcome,
   type RemoteGenerateOptions,
   type RemoteLoadOptions,
   type SessionState,
   unwrap,
 } from './protocol.ts';
-
-/** Calls to the worker, numbered so that they can be cancelled. */
-class Connection {
-  readonly host: Remote<ModelHost>;
-  #nextCall = 1;
-
-  constructor(endpoint: Endpoint) {
-    this.host = wrap<ModelHost>(endpoint);
-  }
-
-  /** A call's number; aborting `signal` until `end()` cancels it. */
-  begin(signal: AbortSignal | undefined): { readonly call: number; readonly end: () => void } {
-    throwIfAborted(signal, 'The call');
-    const call = this.#nextCall++;
-    const abort = (): void => void this.host.abort(call);
-    signal?.addEventListener('abort', abort, { once: true });
-    return { call, end: () => signal?.removeEventListener('abort', abort) };
-  }
-
-  async cancellable<T>(
-    options: RunOptions,
-    work: (call: number, onProgress: OnProgress) => Promise<Outcome<T>>,
-  ): Promise<T> {
-    const { call, end } = this.begin(options.signal);
-    try {
-      const { onProgress } = options;
-      return unwrap(await work(call, onProgress && proxy(onProgress)));
-    } finally {
-      end();
-    }
-  }
-}
+import { generateBatchRemotely, type WorkerBatchOptions, type WorkerBatchRequest } from './remote-batch.ts';
 
 export class WorkerModels {
   readonly #connection: Connection;
@@ -122,6 +91,19 @@ export class WorkerModel {
     return new WorkerSession(this.#connection, state);
   }
 
+  /**
+   * Continues many sessions of this model at once, as `generateBatch` does: events come as tokens do, a request that fails
+   * or is cancelled ends with its error while the others go on, leaving the loop or aborting `signal` stops the worker.
+   * Requests are a list, or come when they do. Throws what the source of requests throws, and InvalidArgumentError for a
+   * session of another connection.
+   */
+  generateBatch(
+    requests: Iterable<WorkerBatchRequest> | AsyncIterable<WorkerBatchRequest>,
+    options: WorkerBatchOptions = {},
+  ): AsyncGenerator<BatchEvent> {
+    return generateBatchRemotely(this.#connection, this.description.handle, requests, options);
+  }
+
   async dispose(): Promise<void> {
     unwrap(await this.#connection.host.disposeModel(this.description.handle));
   }
@@ -133,6 +115,20 @@ export class WorkerSession {
 
   constructor(connection: Connection, state: SessionState) {
     this.#connection = connection;
+    this.#state = state;
+  }
+
+  /** The session's number on a connection. Throws InvalidArgumentError when it lives at another. */
+  handleOn(connection: Connection): number {
+    if (connection === this.#connection) return this.#state.handle;
+    throw new InvalidArgumentError({
+      what: 'A session of another worker cannot be continued in this batch.',
+      fix: 'give each worker a batch of its own',
+    });
+  }
+
+  /** Takes note of the state after a step of a batch. */
+  follow(state: SessionState): void {
     this.#state = state;
   }
 
@@ -240,16 +236,6 @@ export class WorkerSession {
   async dispose(): Promise<void> {
     unwrap(await this.#connection.host.disposeSession(this.#state.handle));
   }
-}
-
-/** Content as it can cross: text, or an Int32Array (whose values the worker checks). */
-function portable(content: Content): string | Int32Array {
-  return typeof content === 'string' ? content : checkedCopy(content);
-}
-
-/** Fractional or huge ids must not become other ids on their way: they are sent as −1, which no vocabulary has. */
-function checkedCopy(ids: Int32Array | readonly number[]): Int32Array {
-  return Int32Array.from(ids, (id) => (id === (id | 0) ? id : -1));
 }
 
 /** Connects to a worker that runs `serveModels`. In Node pass `nodeEndpoint(worker)` of comlink. */

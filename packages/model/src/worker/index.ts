@@ -8,4 +8,5 @@ export type {
   RemoteLoadOptions,
   SessionState,
 } from './protocol.ts';
+export type { BatchedSession, WorkerBatchOptions, WorkerBatchRequest } from './remote-batch.ts';
 export { type ServeOptions, serveModels } from './serve-models.ts';

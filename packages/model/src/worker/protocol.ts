@@ -47,6 +47,12 @@ export interface SessionState {
   readonly hostBytes: number;
 }
 
+/** The state of a session that the other side knows as `handle`. */
+export function sessionState(handle: number, session: Omit<SessionState, 'handle'>): SessionState {
+  const { mode, dtype, length, contextBytes, tableBytes, hostBytes } = session;
+  return { handle, mode, dtype, length, contextBytes, tableBytes, hostBytes };
+}
+
 /** Told of progress; an argument of its own, since comlink proxies functions only there. */
 export type OnProgress = ((progress: Progress) => void) | undefined;
 
@@ -55,6 +61,20 @@ export type RemoteGenerateOptions = SamplingOptions & {
   readonly stop?: readonly string[];
   readonly stopTokens?: readonly number[];
 };
+
+/** A request of a batch; `session` is the handle of the session to continue. */
+export type RemoteBatchRequest = RemoteGenerateOptions & {
+  readonly session?: number;
+  readonly prompt?: string | Int32Array;
+  readonly sessionOptions?: SessionOptions;
+  /** Whether its signal was aborted before it was sent. */
+  readonly aborted: boolean;
+};
+
+/** A token of a batch with the state of the session that was given for it, or why a request ended. */
+export type RemoteBatchEvent =
+  | { readonly index: number; readonly token: GeneratedToken; readonly state: SessionState | null }
+  | { readonly index: number; readonly error: SerializedError };
 
 /** The worker's side: `call` numbers a call for `abort`. As comlink exposes it. Every method resolves to an `Outcome`, so that errors arrive whole. */
 export interface ModelHost {
@@ -102,13 +122,21 @@ export interface ModelHost {
   /** The next token with the session's state after it; null at the end. */
   nextToken(generation: number): Promise<Outcome<{ token: GeneratedToken; state: SessionState } | null>>;
   endGeneration(generation: number): Promise<Outcome<void>>;
+  startBatch(model: number, options: { readonly maxBatch?: number }, call: number): Promise<Outcome<number>>;
+  /** Resolves when the batch has room for the request and has taken it. */
+  addRequest(batch: number, request: RemoteBatchRequest, call: number): Promise<Outcome<void>>;
+  /** No more requests will be added. */
+  endRequests(batch: number): Promise<Outcome<void>>;
+  /** Null at the end. */
+  nextBatchEvent(batch: number): Promise<Outcome<RemoteBatchEvent | null>>;
+  endBatch(batch: number): Promise<Outcome<void>>;
   disposeSession(session: number): Promise<Outcome<void>>;
   disposeModel(model: number): Promise<Outcome<void>>;
 }
 
 export type Outcome<T> = { readonly value: T } | { readonly error: SerializedError };
 
-interface SerializedError {
+export interface SerializedError {
   readonly name: string;
   readonly message: string;
   /** Set for this project's own errors. */
@@ -131,8 +159,13 @@ export async function outcomeOf<T>(work: () => T | Promise<T>): Promise<Outcome<
 /** The value of a call on the caller's side; throws what the worker threw. */
 export function unwrap<T>(outcome: Outcome<T>): T {
   if ('value' in outcome) return outcome.value;
-  const { code, what, got, expected, fix, name, message } = outcome.error;
-  if (code === undefined || what === undefined) throw Object.assign(new Error(message), { name });
+  throw deserializeError(outcome.error);
+}
+
+/** The error that the worker threw. */
+export function deserializeError(serialized: SerializedError): Error {
+  const { code, what, got, expected, fix, name, message } = serialized;
+  if (code === undefined || what === undefined) return Object.assign(new Error(message), { name });
   const error = new InAttentionError(code, {
     what,
     ...(got !== undefined && { got }),
@@ -140,10 +173,10 @@ export function unwrap<T>(outcome: Outcome<T>): T {
     ...(fix !== undefined && { fix }),
   });
   error.name = name;
-  throw error;
+  return error;
 }
 
-function serializeError(error: unknown): SerializedError {
+export function serializeError(error: unknown): SerializedError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   const { name, message } = error;
   if (!InAttentionError.isInstance(error)) return { name, message };

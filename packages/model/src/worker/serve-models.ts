@@ -6,8 +6,13 @@
  *     serveModels({ candidates: [{ name: 'cpu', create: () => createCpuBackend() }] });
  */
 
+<<<<<<< Updated upstream
 import { type BackendCandidate, InvalidArgumentError } from '@inattention/core';
 import { filesInMemory, type ModelSource, openFileList, openUrl, openUrls } from '@inattention/formats';
+=======
+import type { BackendCandidate } from '@inattention/core';
+import { filesInMemory, type ModelSource, openFileList, openUrl } from '@inattention/formats';
+>>>>>>> Stashed changes
 import { type Endpoint, expose } from 'comlink';
 import type { GeneratedToken } from '../generation/continuation.ts';
 import { generate } from '../generation/generate.ts';
@@ -16,6 +21,7 @@ import type { Model } from '../model.ts';
 import type { Session } from '../session.ts';
 import type { RunOptions } from '../session-decoder.ts';
 import { ChosenBackend } from './chosen-backend.ts';
+import { Handles } from './handles.ts';
 import {
   type ModelDescription,
   type ModelHost,
@@ -23,41 +29,15 @@ import {
   type OnProgress,
   outcomeOf,
   type SessionState,
+  sessionState,
 } from './protocol.ts';
+import { serveBatches } from './serve-batches.ts';
 
 export interface ServeOptions {
   /** Backends to try, in order; the first that works is used for every model of this worker. */
   readonly candidates: readonly BackendCandidate[];
   /** Where to listen. Default: the worker's own scope; in Node pass `nodeEndpoint(parentPort)` of comlink. */
   readonly endpoint?: Endpoint;
-}
-
-/** Things the other side knows by number. */
-class Handles<T> {
-  readonly #items = new Map<number, T>();
-  readonly #kind: string;
-  #next = 1;
-
-  constructor(kind: string) {
-    this.#kind = kind;
-  }
-
-  add(item: T): number {
-    this.#items.set(this.#next, item);
-    return this.#next++;
-  }
-
-  get(handle: number): T {
-    const item = this.#items.get(handle);
-    if (item === undefined) {
-      throw new InvalidArgumentError({ what: `The worker has no such ${this.#kind}.`, got: String(handle) });
-    }
-    return item;
-  }
-
-  delete(handle: number): void {
-    this.#items.delete(handle);
-  }
 }
 
 /** Serves models, sessions and generations to `connectModels` on the other side. */
@@ -83,10 +63,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
       calls.delete(call);
     }
   };
-  const stateOf = (handle: number): SessionState => {
-    const { mode, dtype, length, contextBytes, tableBytes, hostBytes } = sessions.get(handle);
-    return { handle, mode, dtype, length, contextBytes, tableBytes, hostBytes };
-  };
+  const stateOf = (handle: number): SessionState => sessionState(handle, sessions.get(handle));
 
   const host: ModelHost = {
     abort: (call) => calls.get(call)?.abort(),
@@ -169,6 +146,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
         calls.delete(call);
         await tokens.return(undefined);
       }),
+    ...serveBatches({ models, sessions, calls }),
     disposeSession: (session) =>
       outcomeOf(() => {
         sessions.get(session).dispose();
