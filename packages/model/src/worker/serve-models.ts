@@ -6,13 +6,8 @@
  *     serveModels({ candidates: [{ name: 'cpu', create: () => createCpuBackend() }] });
  */
 
-<<<<<<< Updated upstream
-import { type BackendCandidate, InvalidArgumentError } from '@inattention/core';
-import { filesInMemory, type ModelSource, openFileList, openUrl, openUrls } from '@inattention/formats';
-=======
 import type { BackendCandidate } from '@inattention/core';
-import { filesInMemory, type ModelSource, openFileList, openUrl } from '@inattention/formats';
->>>>>>> Stashed changes
+import { filesInMemory, type ModelSource, openFileList, openUrl, openUrls } from '@inattention/formats';
 import { type Endpoint, expose } from 'comlink';
 import type { GeneratedToken } from '../generation/continuation.ts';
 import { generate } from '../generation/generate.ts';
