@@ -32,6 +32,7 @@ import type { SweepResult, Variant, WarmUpKind } from './result.ts';
 import { type Shape, smallShape, sweepDefaults, sweepShapes } from './shapes.ts';
 import { runSweep } from './sweep/sweep.ts';
 import { readSweepTexts } from './sweep-texts.ts';
+import { benchTraining } from './training/training-command.ts';
 
 interface BenchOptions extends OutputFiles {
   readonly lengths?: readonly number[];
@@ -51,6 +52,7 @@ interface BenchOptions extends OutputFiles {
   readonly sessions?: number;
   readonly tokens?: number;
   readonly kernels?: boolean;
+  readonly training?: boolean;
   readonly threads?: readonly number[];
 }
 
@@ -59,11 +61,12 @@ export function benchCommand(output: BenchOutput): Command {
   const shapes = sweepShapes.map(({ name }) => name).join(', ');
   return new Command('bench')
     .description(
-      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, or kernels',
+      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, kernels, or a training step',
     )
     .optionsGroup('What to measure (the sweep, unless one of these is given):')
     .option('--sessions <n>', 'n sessions at once, by batch size, instead of the sweep', parseCount)
     .option('--kernels', 'kernels beside other libraries’, instead of the sweep')
+    .option('--training', 'a training step on the CPU beside other libraries’, instead of the sweep')
     .option('--from <file>', 'nothing: report again what the sweep’s --out wrote')
     .optionsGroup('The model (sweep, --sessions; --kernels takes --backend alone):')
     .option('--shape <name>', `${shapes} (default: ${smallShape.name})`, parseShape)
@@ -98,14 +101,22 @@ export function benchCommand(output: BenchOutput): Command {
       parseWarmUp,
       'other',
     )
-    .option('--rounds <n>', 'rounds per length at most (default: 3; --sessions: 5; --kernels: 15)', parseCount)
+    .option(
+      '--rounds <n>',
+      'rounds per length at most (default: 3; --sessions: 5; --kernels, --training: 15)',
+      parseCount,
+    )
     .option(
       '--round-time <ms>',
       'sweep: begin no further round of a length that took longer (default: 6000; other shapes than small 90000)',
       parseCount,
     )
     .option('--tokens <n>', '--sessions: ids in each session (default: 10000)', parseLength)
-    .option('--threads <list>', '--kernels on the CPU: numbers of threads, such as 1,2 (default: 1)', parseThreads)
+    .option(
+      '--threads <list>',
+      '--kernels on the CPU, --training: numbers of threads, such as 1,2 (default: 1)',
+      parseThreads,
+    )
     .optionsGroup('Output (tables on standard output, progress on standard error):')
     .option('--json', 'print the result as JSON instead of tables')
     .option('--out <file>', 'also write the result as JSON; the sweep writes it after every measurement')
@@ -122,6 +133,9 @@ with their formula. What does not fit is a row with the bytes it would need. Ctr
 --kernels --backend webgpu measures the products and attention beside the WebGPU backends of onnxruntime-web and TensorFlow.js.
 What a software adapter takes (a processor that plays GPU) is not what a GPU takes: such figures say so, and compare nothing.
 
+--training measures a step (forward, backward, AdamW) of a model of 4 layers, D 128, on 8 texts of 128 tokens, with w = 3 and 1,
+in turn with a product of 512³ and with the same step in tfjs-backend-wasm and in PyTorch, where they are installed.
+
 Examples:
   inattention bench
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
@@ -129,11 +143,13 @@ Examples:
   inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md
   inattention bench --kernels --threads 1,2 --out kernels.json
   inattention bench --kernels --backend webgpu --out webgpu.json
+  inattention bench --training --out training.json --markdown training.md
   inattention bench --sessions 1000 --tokens 10000 --out sessions.json`,
     )
     .action((options: BenchOptions, command: Command) => {
       const kind = chooseBench(command, options);
       if (kind === 'kernels') return benchKernels(options, output);
+      if (kind === 'training') return benchTraining(options, output);
       if (kind === 'sessions')
         return benchSessions({ backend: 'auto', ...options, sessions: options.sessions as number }, output);
       return runBench(options, output);

@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import { fewestRounds } from './kernels/kernel-command.ts';
 import type { Variant } from './result.ts';
 
-/** The sweep, a report of an earlier one, many sessions at once, kernels. */
-export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels';
+/** The sweep, a report of an earlier one, many sessions at once, kernels, a training step. */
+export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'training';
 
 /** The values that have rules beyond their own. */
 export interface RuledOptions {
@@ -20,6 +20,7 @@ const names: Readonly<Record<BenchKind, string>> = {
   from: '--from, which runs nothing',
   sessions: '--sessions',
   kernels: '--kernels',
+  training: '--training',
 };
 
 const model = ['shape', 'variants', 'contextDtype', 'weightDtype', 'window', 'backend', 'memory'];
@@ -30,6 +31,7 @@ const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
   from: ['from', 'out', 'report', 'markdown', 'json'],
   sessions: [...model, 'sessions', 'tokens', 'rounds', 'out', 'markdown', 'json'],
   kernels: ['kernels', 'backend', 'threads', 'rounds', 'out', 'markdown', 'json'],
+  training: ['training', 'threads', 'rounds', 'out', 'markdown', 'json'],
 };
 
 /** Flags of one bench alone, by the bench. */
@@ -46,7 +48,7 @@ export function chooseBench(
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   const refuse = (message: string): never =>
     command.error(`error: ${message}`, { exitCode: 2, code: 'commander.conflictingOption' });
-  const chosen = (['kernels', 'sessions', 'from'] as const).filter((kind) =>
+  const chosen = (['kernels', 'training', 'sessions', 'from'] as const).filter((kind) =>
     given.some((option) => option.attributeName() === kind),
   );
   if (chosen.length > 1) refuse(`--${chosen.join(' and --')} cannot go together: each chooses what is run.`);
