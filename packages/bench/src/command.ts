@@ -17,6 +17,7 @@ import {
   parseLength,
   parseLengths,
   parseMemory,
+  parseNames,
   parseShape,
   parseThreads,
   parseVariants,
@@ -27,6 +28,8 @@ import {
 import { benchKernels } from './kernels/kernel-command.ts';
 import { checkOutputs, type OutputFiles, standardOutput, writeOutputs, writePartial } from './outputs.ts';
 import { progressDisplay } from './progress-display.ts';
+import { isQuality, parseQuality } from './quality/parse-quality.ts';
+import { benchQuality, reportQuality } from './quality/quality-command.ts';
 import { parseResult } from './report/parse-result.ts';
 import type { SweepResult, Variant, WarmUpKind } from './result.ts';
 import { type Shape, smallShape, sweepDefaults, sweepShapes } from './shapes.ts';
@@ -54,6 +57,12 @@ interface BenchOptions extends OutputFiles {
   readonly kernels?: boolean;
   readonly training?: boolean;
   readonly threads?: readonly number[];
+  readonly quality?: boolean;
+  readonly models?: readonly string[];
+  readonly text?: string;
+  readonly targets?: number;
+  readonly steps?: number;
+  readonly resume?: boolean;
 }
 
 /** The command; the caller adds it to a program or parses arguments with it. */
@@ -61,14 +70,15 @@ export function benchCommand(output: BenchOutput): Command {
   const shapes = sweepShapes.map(({ name }) => name).join(', ');
   return new Command('bench')
     .description(
-      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, kernels, or a training step',
+      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, kernels, a training step, or quality',
     )
     .optionsGroup('What to measure (the sweep, unless one of these is given):')
     .option('--sessions <n>', 'n sessions at once, by batch size, instead of the sweep', parseCount)
     .option('--kernels', 'kernels beside other libraries’, instead of the sweep')
     .option('--training', 'a training step on the CPU beside other libraries’, instead of the sweep')
-    .option('--from <file>', 'nothing: report again what the sweep’s --out wrote')
-    .optionsGroup('The model (sweep, --sessions; --kernels takes --backend alone):')
+    .option('--quality', 'what models foresee, and what they can look up in a text, instead of the sweep')
+    .option('--from <file>', 'nothing: report again what --out of the sweep or of --quality wrote')
+    .optionsGroup('The model (sweep, --sessions; --kernels and --quality take --backend alone):')
     .option('--shape <name>', `${shapes} (default: ${smallShape.name})`, parseShape)
     .option(
       '--variants <list>',
@@ -84,15 +94,21 @@ export function benchCommand(output: BenchOutput): Command {
       parseBackend,
     )
     .option('--memory <bytes>', 'bytes that the backend may hold, such as 3GB (default: what it can have)', parseMemory)
+    .optionsGroup('What --quality measures (without --models: recall and copying, learnt from nothing):')
+    .option('--models <list>', 'folders, or names of shipped models, separated by commas', parseNames)
+    .option('--text <file>', 'what they are tested on: .jsonl, text, .tokens, or a JSON array of ids')
+    .option('--targets <n>', 'tokens whose loss is measured at each of --lengths (default: 512)', parseCount)
+    .option('--steps <n>', 'without --models: training steps of each row (default: 1500)', parseCount)
+    .option('--resume', 'without --models: keep the rows that --out has from a run that ended early')
     .optionsGroup('How much is measured:')
     .option(
       '--lengths <list>',
-      'sweep: context lengths in tokens, such as 1Ki,4096 (default: 1Ki,4Ki,16Ki,64Ki; other shapes than small to 128Ki)',
+      'context lengths in tokens, such as 1Ki,4096 (default: sweep 1Ki,4Ki,16Ki,64Ki, other shapes than small to 128Ki; --quality 128,512,2Ki,8Ki,16Ki)',
       parseLengths,
     )
     .option(
       '--self-up-to <tokens>',
-      'sweep: run the baseline to this length, extrapolate beyond (default: 4Ki)',
+      'sweep: run the baseline to this length, extrapolate beyond (default: 4Ki); --quality: measure models with self layers to it (default: 2Ki)',
       parseLength,
     )
     .option(
@@ -114,14 +130,14 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--tokens <n>', '--sessions: ids in each session (default: 10000)', parseLength)
     .option(
       '--threads <list>',
-      '--kernels on the CPU, --training: numbers of threads, such as 1,2 (default: 1)',
+      '--kernels, --training, --quality: threads of the CPU, several such as 1,2 but for --quality (default: 1; --quality: all cores)',
       parseThreads,
     )
     .optionsGroup('Output (tables on standard output, progress on standard error):')
     .option('--json', 'print the result as JSON instead of tables')
-    .option('--out <file>', 'also write the result as JSON; the sweep writes it after every measurement')
+    .option('--out <file>', 'also write the result as JSON; the sweep and --quality write it after every measurement')
     .option('--markdown <file>', 'also write the tables as Markdown')
-    .option('--report <file>', 'sweep, --from: also write one self-contained HTML page with charts')
+    .option('--report <file>', 'sweep, --quality, --from: also write one self-contained HTML page with charts')
     .addHelpText(
       'after',
       `
@@ -144,12 +160,15 @@ Examples:
   inattention bench --kernels --threads 1,2 --out kernels.json
   inattention bench --kernels --backend webgpu --out webgpu.json
   inattention bench --training --out training.json --markdown training.md
-  inattention bench --sessions 1000 --tokens 10000 --out sessions.json`,
+  inattention bench --sessions 1000 --tokens 10000 --out sessions.json
+  inattention bench --quality --threads 1 --out tasks.json --markdown tasks.md
+  inattention bench --quality --models small,small-self --text test.jsonl --report quality.html`,
     )
     .action((options: BenchOptions, command: Command) => {
       const kind = chooseBench(command, options);
       if (kind === 'kernels') return benchKernels(options, output);
       if (kind === 'training') return benchTraining(options, output);
+      if (kind === 'quality') return benchQuality(options, output);
       if (kind === 'sessions')
         return benchSessions({ backend: 'auto', ...options, sessions: options.sessions as number }, output);
       return runBench(options, output);
@@ -162,7 +181,12 @@ async function runBench(options: BenchOptions, output: BenchOutput): Promise<voi
     for (const file of await writeOutputs(result, options)) output.error(`Wrote ${file}\n`);
     output.out(standardOutput(result, options.json === true));
   };
-  if (options.from !== undefined) return report(await readResult(options.from));
+  if (options.from !== undefined) {
+    const json = await readJson(options.from);
+    return isQuality(json.value)
+      ? reportQuality(parseQuality(json.value, options.from), options, output)
+      : report(parseResult(json.text, options.from));
+  }
   let partial: SweepResult | null = null;
   let result: SweepResult;
   try {
@@ -229,12 +253,17 @@ async function sweep(
   }
 }
 
-async function readResult(file: string): Promise<SweepResult> {
-  let json: string;
+/** A file's text, and its value when it is JSON. */
+async function readJson(file: string): Promise<{ readonly text: string; readonly value: unknown }> {
+  let text: string;
   try {
-    json = await readFile(file, 'utf8');
+    text = await readFile(file, 'utf8');
   } catch (cause) {
     throw new InvalidFileError({ what: `${file} cannot be read.`, got: (cause as Error).message, cause });
   }
-  return parseResult(json, file);
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch {
+    return { text, value: null };
+  }
 }

@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import { fewestRounds } from './kernels/kernel-command.ts';
 import type { Variant } from './result.ts';
 
-/** The sweep, a report of an earlier one, many sessions at once, kernels, a training step. */
-export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'training';
+/** The sweep, a report of an earlier one, many sessions at once, kernels, a training step, quality. */
+export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'training' | 'quality';
 
 /** The values that have rules beyond their own. */
 export interface RuledOptions {
@@ -13,6 +13,8 @@ export interface RuledOptions {
   readonly rounds?: number;
   readonly backend?: string;
   readonly threads?: readonly number[];
+  readonly models?: readonly string[];
+  readonly text?: string;
 }
 
 const names: Readonly<Record<BenchKind, string>> = {
@@ -21,6 +23,7 @@ const names: Readonly<Record<BenchKind, string>> = {
   sessions: '--sessions',
   kernels: '--kernels',
   training: '--training',
+  quality: '--quality',
 };
 
 const model = ['shape', 'variants', 'contextDtype', 'weightDtype', 'window', 'backend', 'memory'];
@@ -32,23 +35,30 @@ const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
   sessions: [...model, 'sessions', 'tokens', 'rounds', 'out', 'markdown', 'json'],
   kernels: ['kernels', 'backend', 'threads', 'rounds', 'out', 'markdown', 'json'],
   training: ['training', 'threads', 'rounds', 'out', 'markdown', 'json'],
+  quality: [
+    ...['quality', 'models', 'text', 'lengths', 'targets', 'selfUpTo', 'steps', 'resume', 'backend', 'threads'],
+    ...['out', 'report', 'markdown', 'json'],
+  ],
 };
 
 /** Flags of one bench alone, by the bench. */
 const ownFlags = new Map<string, BenchKind>([
   ['tokens', 'sessions'],
   ['threads', 'kernels'],
+  ['models', 'quality'],
+  ['text', 'quality'],
+  ['targets', 'quality'],
+  ['steps', 'quality'],
+  ['resume', 'quality'],
 ]);
 
 /** The bench that the given flags choose. Ends the command with status 2 when one of them does not apply to it. */
-export function chooseBench(
-  command: Command,
-  { variants = [], rounds, backend = 'cpu', threads }: RuledOptions,
-): BenchKind {
+export function chooseBench(command: Command, options: RuledOptions): BenchKind {
+  const { variants = [], rounds, backend, threads } = options;
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   const refuse = (message: string): never =>
     command.error(`error: ${message}`, { exitCode: 2, code: 'commander.conflictingOption' });
-  const chosen = (['kernels', 'training', 'sessions', 'from'] as const).filter((kind) =>
+  const chosen = (['kernels', 'training', 'quality', 'sessions', 'from'] as const).filter((kind) =>
     given.some((option) => option.attributeName() === kind),
   );
   if (chosen.length > 1) refuse(`--${chosen.join(' and --')} cannot go together: each chooses what is run.`);
@@ -63,8 +73,12 @@ export function chooseBench(
   if (kind === 'kernels' && rounds !== undefined && rounds < fewestRounds) {
     refuse(`--rounds ${rounds} is too few for --kernels: ${fewestRounds} or more make a median.`);
   }
-  if (kind === 'kernels' && threads !== undefined && backend !== 'cpu') {
+  if (threads !== undefined && (backend ?? 'cpu') !== 'cpu') {
     refuse(`--threads does not apply to --backend ${backend}. It goes with --backend cpu.`);
+  }
+  if (kind === 'quality') {
+    const names = given.map((option) => option.attributeName());
+    checkQuality(names, options, refuse);
   }
   if (kind === 'sessions' && (variants.length > 1 || variants.includes('self'))) {
     refuse(
@@ -72,6 +86,24 @@ export function chooseBench(
     );
   }
   return kind;
+}
+
+/** Models need a text, and choose which other flags apply. */
+function checkQuality(
+  given: readonly string[],
+  { threads = [], models, text }: RuledOptions,
+  refuse: (message: string) => never,
+): void {
+  if (threads.length > 1) refuse(`--threads ${threads.join(',')} is more than one number for --quality.`);
+  if (models !== undefined && text === undefined) refuse('--models needs a text to measure them on: --text FILE.');
+  if (models !== undefined && given.includes('steps')) {
+    refuse('--steps does not apply to --models. It is of the tasks, which are run without --models.');
+  }
+  const ofModels = ['text', 'lengths', 'targets', 'selfUpTo'].filter((name) => given.includes(name));
+  if (models === undefined && ofModels.length > 0) {
+    const names: Readonly<Record<string, string>> = { selfUpTo: 'self-up-to' };
+    refuse(`--${names[ofModels[0] as string] ?? ofModels[0]} goes with --models in --quality.`);
+  }
 }
 
 function flagNames(command: Command, kind: BenchKind): string {

@@ -90,3 +90,10 @@ export function parseMemory(text: string): number {
 export function parseThreads(text: string): number[] {
   return text.split(',').map(parseCount);
 }
+
+export function parseNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('') || new Set(names).size < names.length)
+    throw new BadFlag('They are different names or folders.');
+  return names;
+}

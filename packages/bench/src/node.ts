@@ -2,6 +2,7 @@
 
 export type { BenchOutput } from './bench-output.ts';
 export { benchCommand } from './command.ts';
+export { modelFolder } from './model-folder.ts';
 export { htmlReport } from './report/html-report.ts';
 export { terminalReport } from './report/terminal.ts';
 export { readMobyDick, readStateOfTheUnion } from './texts.ts';

@@ -1,0 +1,70 @@
+/**
+ * The page around a report: one self-contained HTML file that loads nothing and runs no script; its policy says so. Node
+ * only; linkedom is loaded when a page is made.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Fact } from '../facts.ts';
+import type { ReportTable } from '../report-table.ts';
+import { element } from './element.ts';
+import { style } from './style.ts';
+import { tableElement } from './table-element.ts';
+
+export interface ReportPage {
+  /** Of the window, fixed: linkedom writes the text of <title> as it is, as it does that of <style>. */
+  readonly windowTitle: 'InAttention context sweep' | 'InAttention quality';
+  readonly heading: string;
+  readonly introduction: string;
+  /** What follows the heading. */
+  readonly content: (document: Document) => readonly Element[];
+}
+
+/** The page, as text. */
+export async function reportPage({ windowTitle, heading, introduction, content }: ReportPage): Promise<string> {
+  const { parseHTML } = await import('linkedom');
+  const { document } = parseHTML('<!doctype html><html lang="en"><head></head><body></body></html>');
+  const make = element.bind(null, document);
+  const hash = createHash('sha256').update(style).digest('base64');
+  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
+  document.head.append(
+    make('meta', { charset: 'utf-8' }),
+    make('meta', { 'http-equiv': 'Content-Security-Policy', content: policy }),
+    make('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+    make('title', {}, [windowTitle]),
+    make('style', {}, [style]),
+  );
+  document.body.append(
+    make('header', {}, [make('h1', {}, [heading]), make('p', {}, [introduction])]),
+    make('main', {}, content(document)),
+  );
+  return `<!doctype html>\n${document.documentElement.outerHTML}\n`;
+}
+
+/** Facts as a list; the value that is `command` is set as code. */
+export function factList(document: Document, facts: readonly Fact[], command?: string): Element {
+  const make = element.bind(null, document);
+  return make(
+    'dl',
+    {},
+    facts.flatMap(({ name, value }) => [
+      make('dt', {}, [name]),
+      make('dd', {}, [value === command ? make('code', {}, [value]) : value]),
+    ]),
+  );
+}
+
+/** A table under its title, its notes below. */
+export function tableSection(document: Document, table: ReportTable): Element[] {
+  return [
+    element(document, 'h2', {}, [table.title]),
+    element(document, 'div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': table.title }, [
+      tableElement(document, table),
+    ]),
+    lineList(document, table.notes, 'notes'),
+  ];
+}
+
+export function lineList(document: Document, lines: readonly string[], name?: string): Element {
+  const items = lines.map((line) => element(document, 'li', {}, [line]));
+  return element(document, 'ul', name === undefined ? {} : { class: name }, items);
+}
