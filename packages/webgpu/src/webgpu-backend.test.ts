@@ -258,6 +258,7 @@ describe('the text of a kernel', () => {
       maxBindingBytes: 1 << 20,
       maxWorkgroupBytes: 16_384,
       maxInvocations: 256,
+      largestSubgroup: 0,
     };
     const runner = new KernelRunner(memory, queue, new Pipelines(device), traits);
     let online = false;

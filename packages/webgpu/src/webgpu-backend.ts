@@ -101,6 +101,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     maxBindingBytes,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    largestSubgroup: features.has('subgroups') ? (adapterInfo?.subgroupMaxSize ?? 0) : 0,
   };
   const runner = new KernelRunner(memory, queue, new Pipelines(device, options.onCompile), traits);
   const readback = new Readback(memory, queue);

@@ -21,6 +21,8 @@ export interface KernelTrialOptions {
   readonly maxBindingBytes?: number;
   /** Words before each array. */
   readonly leadingWords?: number;
+  /** DeviceTraits.largestSubgroup; by default 0, whatever the device has. */
+  readonly largestSubgroup?: number;
   /** Work of a dispatch. Default: a software adapter's. */
   readonly dispatch?: DispatchBounds;
 }
@@ -35,7 +37,7 @@ export class KernelTrial {
   constructor(device: GPUDevice, options: KernelTrialOptions) {
     const { limits } = device;
     const { software, maxBindingBytes = limits.maxStorageBufferBindingSize, leadingWords = 0 } = options;
-    const { dispatch = dispatchBounds(true) } = options;
+    const { dispatch = dispatchBounds(true), largestSubgroup = 0 } = options;
     this.#leadingWords = leadingWords;
     const maxBufferBytes = limits.maxBufferSize;
     this.#memory = new DeviceMemory(device, this.ledger, {
@@ -47,6 +49,7 @@ export class KernelTrial {
     this.runner = new KernelRunner(this.#memory, this.#queue, new Pipelines(device), {
       software,
       dispatch,
+      largestSubgroup,
       maxBindingBytes,
       maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
       maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
@@ -100,6 +103,14 @@ export class KernelTrial {
     this.#queue.upload(allocation, 0, new Uint8Array(words.buffer));
     return view;
   }
+}
+
+/** The settings of trialsOf, and subgroups where the device has them: for kernels that reduce rows. */
+export function reducingTrialsOf(device: GPUDevice): { readonly name: string; create(): KernelTrial }[] {
+  const largestSubgroup = device.features.has('subgroups') ? device.adapterInfo.subgroupMaxSize : undefined;
+  if (largestSubgroup === undefined) return trialsOf(device);
+  const create = () => new KernelTrial(device, { software: false, largestSubgroup });
+  return [...trialsOf(device), { name: 'workgroups of subgroups', create }];
 }
 
 /** The settings under which each operation is tested. */

@@ -17,7 +17,7 @@ const wantedLimits = [
 ] as const;
 
 /** Features that are used where present, and never required. */
-const wantedFeatures = ['timestamp-query'] as const;
+const wantedFeatures = ['timestamp-query', 'subgroups'] as const;
 
 export type LimitName = (typeof wantedLimits)[number];
 

@@ -25,6 +25,8 @@ export interface DeviceTraits {
   readonly maxBindingBytes: number;
   readonly maxWorkgroupBytes: number;
   readonly maxInvocations: number;
+  /** Invocations of the largest subgroups, 0 where subgroups cannot be used. */
+  readonly largestSubgroup: number;
   /** Work of one dispatch at most. */
   readonly dispatch: DispatchBounds;
 }

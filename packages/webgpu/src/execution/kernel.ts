@@ -45,6 +45,8 @@ export interface KernelGeometry<P extends string, B extends string> {
   readonly params: Readonly<Record<P, ParameterType>>;
   readonly bindings: Readonly<Record<B, BindingDefinition>>;
   readonly workgroupSize: readonly [x: number, y: number, z: number];
+  /** Whether its text uses subgroups, which the device has to have. Also in scope then: subgroup_lane, subgroup_size. */
+  readonly subgroups?: boolean;
 }
 
 /**
@@ -137,7 +139,7 @@ export async function kernelSource(kernel: Kernel, aliases: ReadonlyMap<string, 
   const bound = bindingNames.filter((name) => !aliases.has(name));
   const declarations =
     typeof shader.declarations === 'function' ? shader.declarations(names) : (shader.declarations ?? '');
-  return `struct Params {
+  return `${definition.subgroups ? 'enable subgroups;\n' : ''}struct Params {
 ${fields.length === 0 ? '  unused: u32,' : fields.join('\n')}
 }
 
@@ -152,12 +154,19 @@ fn main(
   @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) lane: u32,${subgroupBuiltins(definition.subgroups)}
 ) {
   let index = (group.y * groups.x + group.x) * ${x * y * z}u + lane;
 ${shader.main(names)}
 }
 `;
+}
+
+function subgroupBuiltins(used = false): string {
+  if (!used) return '';
+  return `
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+  @builtin(subgroup_size) subgroup_size: u32,`;
 }
 
 async function loadShader<B extends string>(key: string, load: () => Promise<Shader<B>>): Promise<Shader<B>> {

@@ -12,7 +12,7 @@ import { defineKernel, kernelFamily } from '../execution/kernel.ts';
 import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { blockOf, rowRuns, rowsOf, sliceOf } from './pieces.ts';
 import { canUseVectors, elementsOf } from './wgsl/elements.ts';
-import { rowInvocations, rowWork } from './wgsl/row-work.ts';
+import { type RowWay, rowInvocations, rowWayOf, rowWork } from './wgsl/row-work.ts';
 
 const workgroupSize = 256;
 
@@ -20,12 +20,12 @@ const workgroupSize = 256;
 const togetherLength = 16_384;
 const aloneLength = 2048;
 
-const segmentKernels = kernelFamily((together: boolean, vectors: boolean) => {
-  const work = rowWork(together, workgroupSize);
+const segmentKernels = kernelFamily((way: RowWay, vectors: boolean) => {
+  const work = rowWork(way, workgroupSize);
   const { type } = elementsOf(vectors);
   return defineKernel({
     name: 'cross-entropy',
-    variant: `${together} ${type}`,
+    variant: `${way} ${type}`,
     params: {
       /** Segments of this dispatch: `segments` to each row of `width` elements. */
       rows: 'u32',
@@ -45,7 +45,8 @@ const segmentKernels = kernelFamily((together: boolean, vectors: boolean) => {
       picked: { access: 'write', element: 'f32' },
     },
     workgroupSize: [work.size, 1, 1],
-    shader: async () => (await import('./cross-entropy.wgsl.ts')).crossEntropySegment(together, vectors, workgroupSize),
+    subgroups: work.subgroups,
+    shader: async () => (await import('./cross-entropy.wgsl.ts')).crossEntropySegment(way, vectors, workgroupSize),
   });
 });
 
@@ -83,8 +84,9 @@ export function crossEntropy(
           const vectors = canUseVectors(runner, run.count, view);
           const unit = vectors ? 4 : 1;
           const own = Math.ceil(run.count / length);
-          const work = rowWork(together, workgroupSize);
-          runner.run(segmentKernels(together, vectors), {
+          const way = rowWayOf(runner, together, workgroupSize);
+          const work = rowWork(way, workgroupSize);
+          runner.run(segmentKernels(way, vectors), {
             bindings: { logits: view, targets: rowsOf(targets, first, count), partial, picked },
             params: {
               rows: count * own,

@@ -2,17 +2,17 @@
 
 import type { Shader } from '../execution/kernel.ts';
 import { elementsOf } from './wgsl/elements.ts';
-import { lowest, rowWork } from './wgsl/row-work.ts';
+import { lowest, type RowWay, rowWork } from './wgsl/row-work.ts';
 
 export function crossEntropySegment(
-  together: boolean,
+  way: RowWay,
   vectors: boolean,
   workgroupSize: number,
 ): Shader<'logits' | 'targets' | 'partial' | 'picked'> {
-  const work = rowWork(together, workgroupSize);
+  const work = rowWork(way, workgroupSize);
   const { width } = elementsOf(vectors);
   // Four logits at a time, so that one exponential in five rescales; those beyond the segment weigh nothing.
-  const step = together ? workgroupSize : 1;
+  const step = work.together ? workgroupSize : 1;
   const four = (logits: string) =>
     vectors
       ? `${logits}[start + c]`

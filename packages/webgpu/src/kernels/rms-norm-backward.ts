@@ -13,10 +13,10 @@ import { type BindingDefinition, defineKernel, kernelFamily } from '../execution
 import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { rowRuns, rowsOf, sliceOf } from './pieces.ts';
 import { canUseVectors, elementsOf } from './wgsl/elements.ts';
-import { rowInvocations, rowWork, sizeForRow } from './wgsl/row-work.ts';
+import { type RowWay, rowInvocations, rowWayOf, rowWork, sizeForRow } from './wgsl/row-work.ts';
 
-const inputKernels = kernelFamily((together: boolean, size: number, vectors: boolean, weighted: boolean) => {
-  const work = rowWork(together, size);
+const inputKernels = kernelFamily((way: RowWay, size: number, vectors: boolean, weighted: boolean) => {
+  const work = rowWork(way, size);
   const { type } = elementsOf(vectors);
   const bindings: Record<string, BindingDefinition> = {
     input: { access: 'read', element: type },
@@ -27,11 +27,12 @@ const inputKernels = kernelFamily((together: boolean, size: number, vectors: boo
   };
   return defineKernel({
     name: 'rms-norm-backward',
-    variant: `${together} ${work.size} ${vectors} ${weighted}`,
+    variant: `${way} ${work.size} ${vectors} ${weighted}`,
     params: { rows: 'u32', width: 'u32', per_element: 'f32' },
     bindings,
     workgroupSize: [work.size, 1, 1],
-    shader: async () => (await import('./rms-norm-backward.wgsl.ts')).inputGradient(together, size, vectors, weighted),
+    subgroups: work.subgroups,
+    shader: async () => (await import('./rms-norm-backward.wgsl.ts')).inputGradient(way, size, vectors, weighted),
   });
 });
 
@@ -80,8 +81,10 @@ export function rmsNormBackward(
   if (gradWeight !== null) columnSums(runner, args, gradWeight);
   const vectors = canUseVectors(runner, width, input, weight, gradOut, gradInput);
   const length = vectors ? width / 4 : width;
-  const kernel = inputKernels(together, sizeForRow(length), vectors, weight !== null);
-  const work = rowWork(together, sizeForRow(length));
+  const size = sizeForRow(length);
+  const way = rowWayOf(runner, together, size);
+  const kernel = inputKernels(way, size, vectors, weight !== null);
+  const work = rowWork(way, size);
   for (const { first, count } of rowRuns(runner, rows, width)) {
     runner.run(kernel, {
       bindings: {

@@ -2,11 +2,11 @@
 
 import type { Shader } from '../execution/kernel.ts';
 import { elementsOf } from './wgsl/elements.ts';
-import { rowWork } from './wgsl/row-work.ts';
+import { type RowWay, rowWork } from './wgsl/row-work.ts';
 
 /** gradInput; without a weight there is no such binding. */
-export function inputGradient(together: boolean, size: number, vectors: boolean, weighted: boolean): Shader<string> {
-  const work = rowWork(together, size);
+export function inputGradient(way: RowWay, size: number, vectors: boolean, weighted: boolean): Shader<string> {
+  const work = rowWork(way, size);
   const { type, sum } = elementsOf(vectors);
   return {
     declarations: work.declarations,

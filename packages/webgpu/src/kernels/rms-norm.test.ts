@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { numbers, relativeError } from '../../test/compare-numbers.ts';
-import { KernelTrial, trialsOf } from '../../test/kernel-trial.ts';
+import { KernelTrial, reducingTrialsOf } from '../../test/kernel-trial.ts';
 import { openDevice } from '../device/open-device.ts';
 import { rmsNorm } from './rms-norm.ts';
 
@@ -21,7 +21,7 @@ function reference(x: Float32Array, rows: number, width: number, weight: Float32
   return { inverse, out };
 }
 
-test.each(trialsOf(device))('rmsNorm: $name', async ({ create }) => {
+test.each(reducingTrialsOf(device))('rmsNorm: $name', async ({ create }) => {
   const trial = create();
   for (const [rows, width] of [
     [1, 1],

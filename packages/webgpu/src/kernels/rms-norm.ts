@@ -10,11 +10,11 @@ import { type BindingDefinition, defineKernel, kernelFamily } from '../execution
 import { gridOf, type KernelRunner } from '../execution/kernel-runner.ts';
 import { rowRuns, rowsOf, sliceOf } from './pieces.ts';
 import { canUseVectors, elementsOf } from './wgsl/elements.ts';
-import { rowInvocations, rowWork, sizeForRow } from './wgsl/row-work.ts';
+import { type RowWay, rowInvocations, rowWayOf, rowWork, sizeForRow } from './wgsl/row-work.ts';
 
 const kernels = kernelFamily(
-  (together: boolean, size: number, vectors: boolean, weighted: boolean, keepsInverse: boolean) => {
-    const work = rowWork(together, size);
+  (way: RowWay, size: number, vectors: boolean, weighted: boolean, keepsInverse: boolean) => {
+    const work = rowWork(way, size);
     const { type, sum } = elementsOf(vectors);
     const bindings: Record<string, BindingDefinition> = {
       input: { access: 'read', element: type },
@@ -24,10 +24,11 @@ const kernels = kernelFamily(
     };
     return defineKernel({
       name: 'rms-norm',
-      variant: `${together} ${work.size} ${vectors} ${weighted} ${keepsInverse}`,
+      variant: `${way} ${work.size} ${vectors} ${weighted} ${keepsInverse}`,
       params: { rows: 'u32', width: 'u32', per_element: 'f32', epsilon: 'f32' },
       bindings,
       workgroupSize: [work.size, 1, 1],
+      subgroups: work.subgroups,
       declarations: work.declarations,
       main: ({ input, weight, out, inverse }) => `
   ${work.begin}
@@ -56,8 +57,10 @@ export function rmsNorm(
   if (width === 0) return;
   const vectors = canUseVectors(runner, width, input, weight, out);
   const length = vectors ? width / 4 : width;
-  const kernel = kernels(together, sizeForRow(length), vectors, weight !== null, inverseRms !== null);
-  const work = rowWork(together, sizeForRow(length));
+  const size = sizeForRow(length);
+  const way = rowWayOf(runner, together, size);
+  const kernel = kernels(way, size, vectors, weight !== null, inverseRms !== null);
+  const work = rowWork(way, size);
   for (const { first, count } of rowRuns(runner, rows, width)) {
     runner.run(kernel, {
       bindings: {

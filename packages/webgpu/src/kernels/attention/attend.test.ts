@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { type AttentionCase, describeCase, placeCase, referenceAttention } from '../../../test/attention-case.ts';
 import { relativeError } from '../../../test/compare-numbers.ts';
-import { KernelTrial, trialsOf } from '../../../test/kernel-trial.ts';
+import { KernelTrial, reducingTrialsOf } from '../../../test/kernel-trial.ts';
 import { openDevice } from '../../device/open-device.ts';
 import { attend } from './attend.ts';
 import { attendWeights } from './weights.ts';
@@ -102,7 +102,7 @@ function expectState(got: Parts, expected: ReturnType<typeof referenceAttention>
   });
 }
 
-for (const { name, create } of trialsOf(device)) {
+for (const { name, create } of reducingTrialsOf(device)) {
   describe(name, () => {
     for (const [what, options] of Object.entries(cases)) {
       test(what, async () => {

@@ -8,12 +8,12 @@ import { type BindingDefinition, defineKernel, kernelFamily } from '../../execut
 import { gridOf, type KernelRunner } from '../../execution/kernel-runner.ts';
 import { rowsOf } from '../pieces.ts';
 import { canUseVectors, elementsOf } from '../wgsl/elements.ts';
-import { rowInvocations, rowWork } from '../wgsl/row-work.ts';
+import { type RowWay, rowInvocations, rowWayOf, rowWork } from '../wgsl/row-work.ts';
 
 const togetherSize = 32;
 
-const kernels = kernelFamily((together: boolean, vectors: boolean, sloped: boolean) => {
-  const work = rowWork(together, togetherSize);
+const kernels = kernelFamily((way: RowWay, vectors: boolean, sloped: boolean) => {
+  const work = rowWork(way, togetherSize);
   const { type } = elementsOf(vectors);
   const bindings: Record<string, BindingDefinition> = {
     out: { access: 'read', element: type },
@@ -25,11 +25,12 @@ const kernels = kernelFamily((together: boolean, vectors: boolean, sloped: boole
   };
   return defineKernel({
     name: 'attend-backward-rows',
-    variant: `${together} ${type} ${sloped}`,
+    variant: `${way} ${type} ${sloped}`,
     params: { rows: 'u32', heads: 'u32', width: 'u32' },
     bindings,
     workgroupSize: [work.size, 1, 1],
-    shader: async () => (await import('./backward-rows.wgsl.ts')).backwardRows(together, togetherSize, vectors, sloped),
+    subgroups: work.subgroups,
+    shader: async () => (await import('./backward-rows.wgsl.ts')).backwardRows(way, togetherSize, vectors, sloped),
   });
 });
 
@@ -44,8 +45,9 @@ export function backwardRows(
   const [, heads = 0, headDim = 0] = out.shape;
   const [ownOut, ownGrad] = [rowsOf(out, first, count), rowsOf(gradOut, first, count)];
   const vectors = canUseVectors(runner, headDim, ownOut, ownGrad);
-  const work = rowWork(together, togetherSize);
-  runner.run(kernels(together, vectors, slopes !== null), {
+  const way = rowWayOf(runner, together, togetherSize);
+  const work = rowWork(way, togetherSize);
+  runner.run(kernels(way, vectors, slopes !== null), {
     bindings: {
       out: ownOut,
       grad: ownGrad,

@@ -2,10 +2,10 @@
 
 import type { Shader } from '../../execution/kernel.ts';
 import { elementsOf } from '../wgsl/elements.ts';
-import { rowWork } from '../wgsl/row-work.ts';
+import { type RowWay, rowWork } from '../wgsl/row-work.ts';
 
-export function backwardRows(together: boolean, size: number, vectors: boolean, sloped: boolean): Shader<string> {
-  const work = rowWork(together, size);
+export function backwardRows(way: RowWay, size: number, vectors: boolean, sloped: boolean): Shader<string> {
+  const work = rowWork(way, size);
   const { type, sum } = elementsOf(vectors);
   return {
     declarations: work.declarations,

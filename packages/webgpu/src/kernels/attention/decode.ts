@@ -10,10 +10,11 @@
 import type { AttendArguments, TensorView } from '@inattention/core';
 import { gridOf, type KernelRunner } from '../../execution/kernel-runner.ts';
 import { rowsOf } from '../pieces.ts';
+import { rowInvocations, rowWayOf, rowWork } from '../wgsl/row-work.ts';
 import { type Block, type QueryTile, rowDispatches, scoreBlock, tileOf, withBlock } from './block-scores.ts';
 import { cutAttention, cutBlock, type Segments, sharingRows } from './blocks.ts';
 import { mergePartials } from './merge.ts';
-import { softmaxKernel } from './softmax.ts';
+import { softmaxKernel, softmaxSize } from './softmax.ts';
 import { valueGroups, valuesKernel } from './values.ts';
 
 type State = Pick<AttendArguments, 'out' | 'max' | 'sum'>;
@@ -73,8 +74,9 @@ function softmaxBlock(
 ): void {
   const [count, heads] = queries.shape as readonly [number, number, number];
   const rows = segments.count * count * heads;
-  const size = together ? 64 : 8;
-  runner.run(softmaxKernel(together), {
+  const way = rowWayOf(runner, together, softmaxSize);
+  const work = rowWork(way, softmaxSize);
+  runner.run(softmaxKernel(way), {
     bindings: { ...bindings, positions },
     params: {
       rows,
@@ -84,7 +86,7 @@ function softmaxBlock(
       segment: segments.length,
       first_position: view.firstPosition + from,
     },
-    workgroups: gridOf(together ? rows * size : rows, size),
+    workgroups: gridOf(rowInvocations(work, rows), work.size),
     flops: 4 * count * heads * (to - from),
   });
 }

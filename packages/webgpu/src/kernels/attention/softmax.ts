@@ -6,16 +6,19 @@
  */
 
 import { defineKernel, kernelFamily } from '../../execution/kernel.ts';
-import { rowWork } from '../wgsl/row-work.ts';
+import { type RowWay, rowWork } from '../wgsl/row-work.ts';
 import { positionsBinding } from './scores.ts';
 
 export const lowestFloat = '-0x1.fffffep+127f';
 
-export const softmaxKernel = kernelFamily((together: boolean) => {
-  const work = rowWork(together, 64);
+/** Invocations of a workgroup that shares a row. */
+export const softmaxSize = 64;
+
+export const softmaxKernel = kernelFamily((way: RowWay) => {
+  const work = rowWork(way, softmaxSize);
   return defineKernel({
     name: 'attend-softmax',
-    variant: `${together}`,
+    variant: way,
     params: {
       rows: 'u32', // segments · T · H
       query_rows: 'u32', // T · H
@@ -30,6 +33,7 @@ export const softmaxKernel = kernelFamily((together: boolean) => {
       statistics: { access: 'write', element: 'vec2<f32>' },
     },
     workgroupSize: [work.size, 1, 1],
+    subgroups: work.subgroups,
     declarations: work.declarations,
     main: ({ positions, scores, statistics }) => `
   ${work.begin}

@@ -5,8 +5,8 @@
  *
  * Bound by memory: b is read once, which is the least possible; `a` (rows × inner) comes from the caches for every two
  * columns. Loads of four per four multiplications and additions: (rows + 2) / (2 rows) of f32, half and a quarter of
- * b's share of f16 and i8. Subgroup operations would save one of two barriers per workgroup: not used, since lanes of a
- * subgroup are not in a promised order.
+ * b's share of f16 and i8. Subgroups would save one of two barriers per workgroup: not used, since which invocations make
+ * a subgroup is not promised, and eight sums of neighbours at once need to know (unlike one of all: wgsl/row-work.ts).
  */
 
 import { type BindingDefinition, defineKernel, kernelFamily } from '../../execution/kernel.ts';
