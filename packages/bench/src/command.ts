@@ -27,6 +27,7 @@ import {
 } from './flags.ts';
 import { benchKernels } from './kernels/kernel-command.ts';
 import { checkOutputs, type OutputFiles, standardOutput, writeOutputs, writePartial } from './outputs.ts';
+import { benchPositions } from './positions/positions-command.ts';
 import { progressDisplay } from './progress-display.ts';
 import { isQuality, parseQuality } from './quality/parse-quality.ts';
 import { benchQuality, reportQuality } from './quality/quality-command.ts';
@@ -55,6 +56,7 @@ interface BenchOptions extends OutputFiles {
   readonly sessions?: number;
   readonly tokens?: number;
   readonly kernels?: boolean;
+  readonly positions?: number;
   readonly training?: boolean;
   readonly threads?: readonly number[];
   readonly quality?: boolean;
@@ -75,6 +77,11 @@ export function benchCommand(output: BenchOutput): Command {
     .optionsGroup('What to measure (the sweep, unless one of these is given):')
     .option('--sessions <n>', 'n sessions at once, by batch size, instead of the sweep', parseCount)
     .option('--kernels', 'kernels beside other libraries’, instead of the sweep')
+    .option(
+      '--positions <k>',
+      'training on k positions of long texts, beside all of them, instead of the sweep',
+      parseCount,
+    )
     .option('--training', 'a training step on the CPU beside other libraries’, instead of the sweep')
     .option('--quality', 'what models foresee, and what they can look up in a text, instead of the sweep')
     .option('--from <file>', 'nothing: report again what --out of the sweep or of --quality wrote')
@@ -152,6 +159,9 @@ What a software adapter takes (a processor that plays GPU) is not what a GPU tak
 --training measures a step (forward, backward, AdamW) of a model of 4 layers, D 128, on 8 texts of 128 tokens, with w = 3 and 1,
 in turn with a product of 512³ and with the same step in tfjs-backend-wasm and in PyTorch, where they are installed.
 
+--positions measures a training step over k losses of a text of each of --lengths, with keys and values by table row and by
+position, beside steps over all losses (up to --self-up-to), and over a text of k: time, and peak bytes by the ledger.
+
 Examples:
   inattention bench
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
@@ -159,6 +169,7 @@ Examples:
   inattention bench --from gpt2.json --report gpt2.html --markdown gpt2.md
   inattention bench --kernels --threads 1,2 --out kernels.json
   inattention bench --kernels --backend webgpu --out webgpu.json
+  inattention bench --positions 256 --out positions.json --markdown positions.md
   inattention bench --training --out training.json --markdown training.md
   inattention bench --sessions 1000 --tokens 10000 --out sessions.json
   inattention bench --quality --threads 1 --out tasks.json --markdown tasks.md
@@ -169,6 +180,8 @@ Examples:
       if (kind === 'kernels') return benchKernels(options, output);
       if (kind === 'training') return benchTraining(options, output);
       if (kind === 'quality') return benchQuality(options, output);
+      if (kind === 'positions')
+        return benchPositions({ backend: 'auto', ...options, positions: options.positions as number }, output);
       if (kind === 'sessions')
         return benchSessions({ backend: 'auto', ...options, sessions: options.sessions as number }, output);
       return runBench(options, output);

@@ -5,7 +5,7 @@ import { fewestRounds } from './kernels/kernel-command.ts';
 import type { Variant } from './result.ts';
 
 /** The sweep, a report of an earlier one, many sessions at once, kernels, a training step, quality. */
-export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'training' | 'quality';
+export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'positions' | 'training' | 'quality';
 
 /** The values that have rules beyond their own. */
 export interface RuledOptions {
@@ -22,6 +22,7 @@ const names: Readonly<Record<BenchKind, string>> = {
   from: '--from, which runs nothing',
   sessions: '--sessions',
   kernels: '--kernels',
+  positions: '--positions',
   training: '--training',
   quality: '--quality',
 };
@@ -33,6 +34,10 @@ const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
   sweep: [...model, 'lengths', 'selfUpTo', 'warmUp', 'rounds', 'roundTime', 'out', 'report', 'markdown', 'json'],
   from: ['from', 'out', 'report', 'markdown', 'json'],
   sessions: [...model, 'sessions', 'tokens', 'rounds', 'out', 'markdown', 'json'],
+  positions: [
+    ...['positions', 'shape', 'window', 'lengths', 'selfUpTo', 'backend', 'memory', 'rounds'],
+    ...['out', 'markdown', 'json'],
+  ],
   kernels: ['kernels', 'backend', 'threads', 'rounds', 'out', 'markdown', 'json'],
   training: ['training', 'threads', 'rounds', 'out', 'markdown', 'json'],
   quality: [
@@ -58,7 +63,7 @@ export function chooseBench(command: Command, options: RuledOptions): BenchKind 
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   const refuse = (message: string): never =>
     command.error(`error: ${message}`, { exitCode: 2, code: 'commander.conflictingOption' });
-  const chosen = (['kernels', 'training', 'quality', 'sessions', 'from'] as const).filter((kind) =>
+  const chosen = (['kernels', 'positions', 'training', 'quality', 'sessions', 'from'] as const).filter((kind) =>
     given.some((option) => option.attributeName() === kind),
   );
   if (chosen.length > 1) refuse(`--${chosen.join(' and --')} cannot go together: each chooses what is run.`);
