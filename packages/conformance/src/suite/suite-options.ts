@@ -50,6 +50,8 @@ export interface SuiteOptions {
   readonly goldenCases?: readonly NamedGoldenCase[];
   /** Operations of the group `ledger`, each followed by a look at every byte; 10,000 by default, fewer if they are slow. */
   readonly ledgerOperations?: number;
+  /** Random sequences of each mode and model of the group `contexts`; 30 by default, fewer if they are slow. */
+  readonly contextSequences?: number;
   /** Told of every comparison, passed or not. */
   readonly onMeasurement?: (measurement: Measurement) => void;
 }

@@ -1,4 +1,4 @@
-/** The WebGPU backend judged by the suite: contexts and errors. */
+/** The WebGPU backend judged by the suite: contexts and errors. Fewer sequences than on the CPU: each is many dispatches. */
 
 import { describe, test, vi } from 'vitest';
 import { webgpuBackends } from '../../test/webgpu-here.ts';
@@ -12,6 +12,7 @@ const options: SuiteOptions = {
   name: 'webgpu',
   createBackend: await webgpuBackends(),
   runner: { describe, test },
+  contextSequences: 4,
 };
 await contextSuite(options);
 await errorSuite(options);

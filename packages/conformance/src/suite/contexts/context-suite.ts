@@ -12,6 +12,6 @@ export function contextSuite(options: SuiteOptions): Promise<void> {
     planTests(group);
     editTests(group);
     workTests(group);
-    randomTests(group);
+    randomTests(group, options.contextSequences ?? 30);
   });
 }

@@ -21,13 +21,12 @@ type Action =
   | { readonly kind: 'cancel'; readonly ids: number[] }
   | { readonly kind: 'read' };
 
-const runs = 30;
-
-export function randomTests(group: Group, seed = 20_240_601): void {
-  group.describe(`random sequences, seed ${seed}`, () => {
+/** Registers the tests of `sequences` sequences for each model and mode. */
+export function randomTests(group: Group, sequences: number, seed = 20_240_601): void {
+  group.describe(`${sequences} random sequences, seed ${seed}`, () => {
     for (const [name, config] of Object.entries(smallConfigs)) {
       for (const mode of contextModes) {
-        group.test(`${name}: ${mode}`, (trial) => checkSequences(trial, config, mode, seed));
+        group.test(`${name}: ${mode}`, (trial) => checkSequences(trial, config, mode, sequences, seed));
       }
     }
   });
@@ -57,10 +56,16 @@ function actions(vocabSize: number): fc.Arbitrary<Action[]> {
   );
 }
 
-async function checkSequences(trial: Trial, config: ModelConfig, mode: ContextMode, seed: number): Promise<void> {
+async function checkSequences(
+  trial: Trial,
+  config: ModelConfig,
+  mode: ContextMode,
+  sequences: number,
+  seed: number,
+): Promise<void> {
   using model = smallModel(trial.backend, config);
   const property = fc.asyncProperty(actions(config.vocabSize), (sequence) => runSequence(trial, model, mode, sequence));
-  await fc.assert(property, { seed, numRuns: runs });
+  await fc.assert(property, { seed, numRuns: sequences });
 }
 
 async function runSequence(trial: Trial, model: Model, mode: ContextMode, sequence: readonly Action[]): Promise<void> {
