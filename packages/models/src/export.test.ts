@@ -8,6 +8,7 @@ import { openDirectory } from '@inattention/formats/node';
 import { randomWeights } from '@inattention/model';
 import { documentsInMemory, serializeTokenizer, trainTokenizer, wholeDocuments } from '@inattention/train';
 import { writeModelFolder } from '@inattention/train/node';
+import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { condense, parseMetrics } from '../scripts/condense.mjs';
 import { exportRun } from '../scripts/export-run.mjs';
@@ -35,6 +36,17 @@ const settings = {
 function writeRun(steps = 450): void {
   writeFileSync(join(run, 'run.json'), JSON.stringify({ ...settings, steps }));
   writeFileSync(join(run, 'metrics.jsonl'), metrics.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** The modules that name a model's files, as a package holds them; returns the path of the list. */
+function writeModules(model: Parameters<typeof modelSource>[0]): string {
+  const place = join(folder, 'src', 'shipped');
+  const list = join(folder, 'src', 'shipped.mjs');
+  const plain = (source: string) => source.replace(/^import type.*$/m, '').replace(/: ShippedModel/, '');
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, 'tiny.mjs'), plain(modelSource(model)));
+  writeFileSync(list, plain(listSource(['tiny'])).replaceAll("tiny.ts'", "tiny.mjs'"));
+  return list;
 }
 
 const exported = (name = 'tiny') =>
@@ -104,16 +116,32 @@ describe('export', () => {
 
   test('makes modules whose URLs are those of the files', async () => {
     const model = await exported();
-    const place = join(folder, 'src', 'shipped');
-    mkdirSync(place, { recursive: true });
-    const plain = (source: string) => source.replace(/^import type.*$/m, '').replace(/: ShippedModel/, '');
-    writeFileSync(join(folder, 'src', 'shipped.mjs'), plain(listSource(['tiny'])).replaceAll("tiny.ts'", "tiny.mjs'"));
-    writeFileSync(join(place, 'tiny.mjs'), plain(modelSource(model)));
-    const { models } = await import(/* @vite-ignore */ pathToFileURL(join(folder, 'src', 'shipped.mjs')).href);
+    const { models } = await import(/* @vite-ignore */ pathToFileURL(writeModules(model)).href);
     const { files, ...rest } = models.tiny;
     expect(rest).toEqual(model);
     for (const file of Object.keys(model.checksums)) expect(fileURLToPath(files[file])).toBe(join(out, file));
-    expect(listSource(['small', 'small-16k'])).toContain(`models = { "small": small, "small-16k": small16k }`);
+    expect(listSource(['small', 'small-16k'])).toContain('models = { "small": small, "small-16k": small16k }');
+  });
+
+  test('makes modules whose files a bundler finds and takes along', async () => {
+    const module = writeModules(await exported());
+    writeFileSync(join(folder, 'page.mjs'), `import { models } from ${JSON.stringify(module)}; console.log(models);`);
+    const built = await build({
+      root: folder,
+      configFile: false,
+      logLevel: 'silent',
+      build: { write: false, rolldownOptions: { input: join(folder, 'page.mjs') } },
+    });
+    const output = [built].flat().flatMap((one) => ('output' in one ? one.output : []));
+    const weights = output.find((one) => one.type === 'asset' && one.fileName.endsWith('.safetensors'));
+    const code = output.map((one) => (one.type === 'chunk' ? one.code : '')).join('');
+    expect(
+      weights?.type === 'asset' && Buffer.from(weights.source).equals(readFileSync(join(out, 'model.safetensors'))),
+    ).toBe(true);
+    expect(code).toContain(weights?.fileName);
+    // A file as small as this comes as a data: URL, which `openUrls` reads without a request.
+    const data = /data:application\/json;base64,([A-Za-z0-9+/=]+)/.exec(code)?.[1] ?? '';
+    expect(Buffer.from(data, 'base64').equals(readFileSync(join(out, 'config.json')))).toBe(true);
   });
 });
 
