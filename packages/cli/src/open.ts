@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { type BackendName, backendCandidates, backendNames, onlyBackend } from '@inattention/bench';
+import { modelFolder } from '@inattention/bench/node';
 import { type BackendChoice, InvalidFileError, selectBackend } from '@inattention/core';
 import { type ContextDType, type ContextMode, weightDTypes } from '@inattention/core/math';
 import { parseTokens } from '@inattention/formats';
@@ -26,7 +27,10 @@ export interface RunFlags {
 /** Adds them. */
 export function withRunFlags(command: Command): Command {
   return command
-    .requiredOption('--model <folder>', 'folder with config.json and model.safetensors')
+    .requiredOption(
+      '--model <name>',
+      'a shipped model such as small, or a folder with config.json and model.safetensors',
+    )
     .addOption(
       new Option('--backend <name>', 'where to compute; auto: a GPU where there is one')
         .choices(['auto', ...backendNames])
@@ -57,7 +61,7 @@ export async function withModel<T>(
   terminal: Terminal,
   work: (model: Model, choice: BackendChoice) => Promise<T>,
 ): Promise<T> {
-  const source = await openDirectory(flags.model);
+  const source = await openDirectory(await modelFolder(flags.model));
   const choice = await selectBackend(backendCandidates({ only: flags.backend }), {
     ...onlyBackend(flags.backend),
     contextDType: flags.contextDtype,

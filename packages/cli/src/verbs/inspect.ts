@@ -1,6 +1,7 @@
 /** `inattention inspect`: what is in a model's folder and what it supports. Reads no weights. */
 
 import { formatBytes } from '@inattention/bench';
+import { modelFolder } from '@inattention/bench/node';
 import {
   contextBytes,
   contextModes,
@@ -23,14 +24,17 @@ interface InspectFlags {
 export function inspectCommand(terminal: Terminal): Command {
   return new Command('inspect')
     .description('Show a model: configuration, tensors, parameters, bytes, what it supports')
-    .requiredOption('--model <folder>', 'folder with config.json and model.safetensors')
+    .requiredOption(
+      '--model <folder>',
+      'a shipped model such as small, or a folder with config.json and model.safetensors',
+    )
     .option('--json', 'print one JSON object on standard output')
     .addHelpText('after', '\nExample:\n  inattention inspect --model models/small')
     .action((flags: InspectFlags) => run(flags, terminal));
 }
 
 async function run(flags: InspectFlags, terminal: Terminal): Promise<void> {
-  const files = await openModelFiles(await openDirectory(flags.model), { signal: terminal.signal });
+  const files = await openModelFiles(await openDirectory(await modelFolder(flags.model)), { signal: terminal.signal });
   const facts = describe(files);
   terminal.out(flags.json ? `${JSON.stringify(facts)}\n` : inspectReport(facts));
 }

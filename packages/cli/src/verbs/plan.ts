@@ -1,6 +1,7 @@
 /** `inattention plan`: what each context mode would take, and which one `auto` picks. Reads config.json and, if there are any, the headers of weights. */
 
 import { formatBytes } from '@inattention/bench';
+import { modelFolder } from '@inattention/bench/node';
 import { InvalidFileError } from '@inattention/core';
 import { type ContextDType, type ContextPlan, plan, type WeightDType } from '@inattention/core/math';
 import { type ModelSource, openWeights, parseConfig } from '@inattention/formats';
@@ -25,7 +26,7 @@ interface PlanFlags {
 export function planCommand(terminal: Terminal): Command {
   return new Command('plan')
     .description('Predict the bytes of a context in each mode')
-    .requiredOption('--model <folder>', 'folder with config.json')
+    .requiredOption('--model <folder>', 'a shipped model such as small, or a folder with config.json')
     .requiredOption('--tokens <n>', 'length of the context', count(0))
     .option('--distinct <n>', 'distinct ids in it (default: as many as there can be)', count(0))
     .option('--budget <bytes>', 'bytes for weights, context and table together, such as 8GB', bytes)
@@ -46,7 +47,7 @@ Examples:
 }
 
 async function run(flags: PlanFlags, terminal: Terminal): Promise<void> {
-  const source = await openDirectory(flags.model);
+  const source = await openDirectory(await modelFolder(flags.model));
   const config = await readConfig(source);
   const planned = plan(config, {
     tokens: flags.tokens,

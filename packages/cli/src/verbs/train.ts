@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { backendNames } from '@inattention/bench';
+import { modelFolder } from '@inattention/bench/node';
 import { Command, Option } from 'commander';
 import type { Terminal } from '../terminal.ts';
 import { runTraining } from '../training/run.ts';
@@ -59,7 +60,7 @@ Examples:
 
 function runOptions(): Option[] {
   return [
-    new Option('--from <folder>', 'start from this model instead of a new one'),
+    new Option('--from <folder>', 'start from this model, a folder or a shipped one, instead of a new one'),
     new Option('--separator <line>', 'a line that stands between documents of a text file'),
     new Option('--context-length <n>', 'positions of a text').argParser(count(1)).default(256),
     new Option('--positions <k>', 'losses of so many positions of each text, drawn anew each time').argParser(count(1)),
@@ -138,7 +139,7 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
     if (rest.from !== undefined) {
       refuse(self, given, (name) => modelFlags.has(name), 'are for new models, and --from has one');
     }
-    settings = { ...absolute(rest), data: data.map((path) => resolve(path)), warmup: warmupOf(rest, given) };
+    settings = { ...(await absolute(rest)), data: data.map((path) => resolve(path)), warmup: warmupOf(rest, given) };
   }
   const result = await runTraining(out, settings, resume, terminal);
   if (json) {
@@ -153,11 +154,11 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
 }
 
 /** Paths that do not depend on where the run is resumed. */
-function absolute(flags: Omit<RunSettings, 'data'>): Omit<RunSettings, 'data'> {
+async function absolute(flags: Omit<RunSettings, 'data'>): Promise<Omit<RunSettings, 'data'>> {
   const { from, tokenizer } = flags;
   return {
     ...flags,
-    ...(from !== undefined && { from: resolve(from) }),
+    ...(from !== undefined && { from: resolve(await modelFolder(from)) }),
     ...(tokenizer !== undefined && tokenizer !== 'bytes' && { tokenizer: resolve(tokenizer) }),
   };
 }
