@@ -11,6 +11,25 @@ export {
   onlyBackend,
 } from './backends.ts';
 export { memorySizes, planTable } from './plan-table.ts';
+export type { OpenText } from './quality/open-text.ts';
+export { isQuality, parseQuality } from './quality/parse-quality.ts';
+export {
+  type ContextLosses,
+  type ContextLossRow,
+  type QualityModel,
+  type QualityResult,
+  type QualityText,
+  qualitySchema,
+  type TaskResults,
+  type TaskRow,
+  type TaskSettings,
+  type TaskVariant,
+  type TestLossRow,
+} from './quality/quality-result.ts';
+export { qualityFacts, qualityTables } from './quality/quality-tables.ts';
+export { type QualityOptions, runQuality } from './quality/run-quality.ts';
+export type { Task } from './quality/tasks/task.ts';
+export { taskSettings, tasks, taskVariants } from './quality/tasks/task-plan.ts';
 export { type Fact, remarks, runFacts } from './report/facts.ts';
 export { markdownReport } from './report/markdown.ts';
 export { parseResult } from './report/parse-result.ts';

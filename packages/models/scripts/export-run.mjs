@@ -19,7 +19,7 @@ import { trainCommand } from './recipes.mjs';
 import { checkLoss, testLoss } from './test-loss.mjs';
 import { readDocuments, textSources, toJsonl } from './texts.mjs';
 
-export const fileNames = ['config.json', 'model.safetensors', 'tokenizer.json'];
+const fileNames = ['config.json', 'model.safetensors', 'tokenizer.json'];
 
 /** Settings that do not change the model that comes out. */
 const incidental = ['evaluateEvery', 'evaluateBatches', 'checkpointEvery', 'keep'];
@@ -120,6 +120,6 @@ function thisMachine() {
   return `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores`;
 }
 
-export function sha256(content) {
+function sha256(content) {
   return createHash('sha256').update(content).digest('hex');
 }

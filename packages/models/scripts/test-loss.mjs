@@ -3,7 +3,7 @@
 import { documentsInMemory, evaluateBatch, packedExamples, tokenizeInMemory } from '@inattention/train';
 
 /** Positions of the quick check. */
-export const checkLength = 256;
+const checkLength = 256;
 
 /** The loss of all tokens of documents, in texts of `contextLength` positions; documents that share one do not see each other. */
 export async function testLoss(model, documents, contextLength, onText = (_done, _count) => {}) {

@@ -21,7 +21,7 @@ export interface OpenText {
 }
 
 /** What of a model decides its ids. */
-export interface TextModel {
+interface TextModel {
   readonly name: string;
   readonly tokenizer: Tokenizer | null;
   readonly vocabSize: number;
