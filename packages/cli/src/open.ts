@@ -6,7 +6,7 @@ import { modelFolder } from '@inattention/bench/node';
 import { type BackendChoice, InvalidFileError, selectBackend } from '@inattention/core';
 import { type ContextDType, type ContextMode, weightDTypes } from '@inattention/core/math';
 import { parseTokens } from '@inattention/formats';
-import { openDirectory } from '@inattention/formats/node';
+import { openModelAt } from '@inattention/formats/node';
 import { loadModel, type Model, type WantedWeightDType } from '@inattention/model';
 import { type Command, Option } from 'commander';
 import { startProgress, type Terminal } from './terminal.ts';
@@ -28,8 +28,8 @@ export interface RunFlags {
 export function withRunFlags(command: Command): Command {
   return command
     .requiredOption(
-      '--model <name>',
-      'a shipped model such as small, or a folder with config.json and model.safetensors',
+      '--model <place>',
+      'a shipped model such as small, a folder of a model, or a GGUF file; a URL of either',
     )
     .addOption(
       new Option('--backend <name>', 'where to compute; auto: a GPU where there is one')
@@ -61,7 +61,7 @@ export async function withModel<T>(
   terminal: Terminal,
   work: (model: Model, choice: BackendChoice) => Promise<T>,
 ): Promise<T> {
-  const source = await openDirectory(await modelFolder(flags.model));
+  const source = await openModelAt(await modelFolder(flags.model), {}, terminal.signal);
   const choice = await selectBackend(backendCandidates({ only: flags.backend }), {
     ...onlyBackend(flags.backend),
     contextDType: flags.contextDtype,

@@ -327,8 +327,8 @@ describe('bad files and ids exit with 1, readably', () => {
       '[48, 32]',
       '[40, 32]',
     );
-    const llama = JSON.stringify({ ...serializeConfig(config), model_type: 'llama' });
-    await expectFailure(score(await spoiled('llama', { 'config.json': llama }), tokens), 'model_type');
+    const llama = JSON.stringify({ ...serializeConfig(config), model_type: 'gpt2' });
+    await expectFailure(score(await spoiled('gpt2', { 'config.json': llama }), tokens), 'model_type');
   });
 
   test('weights', async () => {

@@ -4,6 +4,7 @@ import { benchCommand } from '@inattention/bench/node';
 import { InAttentionError } from '@inattention/core';
 import { Command, CommanderError } from 'commander';
 import type { Terminal } from './terminal.ts';
+import { convertCommand } from './verbs/convert.ts';
 import { doctorCommand } from './verbs/doctor.ts';
 import { generateCommand } from './verbs/generate.ts';
 import { inspectCommand } from './verbs/inspect.ts';
@@ -16,7 +17,16 @@ export async function runProgram(args: readonly string[], terminal: Terminal, ve
   const program = new Command('inattention')
     .description('Run and measure InAttention transformers: contexts that cost a few bytes per token')
     .version(version);
-  const verbs = [scoreCommand, generateCommand, planCommand, inspectCommand, trainCommand, benchCommand, doctorCommand];
+  const verbs = [
+    scoreCommand,
+    generateCommand,
+    planCommand,
+    inspectCommand,
+    trainCommand,
+    convertCommand,
+    benchCommand,
+    doctorCommand,
+  ];
   for (const verb of verbs) program.addCommand(verb(terminal));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showHelpAfterError('(--help lists the flags)');

@@ -7,6 +7,8 @@ export { type GgufOptions, ggufContent } from './convert/gguf-content.ts';
 export { type ContentOptions, type SafetensorsOptions, safetensorsContent } from './convert/safetensors-content.ts';
 export { huggingFaceConfig, type Switches, switchedConfig } from './convert/target-config.ts';
 export { Fingerprint } from './fingerprint.ts';
+export { splitQ80 } from './gguf/decode-blocks.ts';
+export { type FingerprintedWeights, modelFingerprint } from './model-fingerprint.ts';
 export { type ModelFiles, openModelFiles, openTokenizer } from './open-model-files.ts';
 export { parseTokens } from './parse-tokens.ts';
 export type { WeightDType } from './safetensors/dtypes.ts';

@@ -12,6 +12,8 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidFileError, OutOfMemoryError, throwIfAborted } from '@inattention/core';
 import { type ByteSource, checkRange, checkRelativePath, type ModelSource } from './sources/byte-source.ts';
+import type { UrlOptions } from './sources/http.ts';
+import { openUrl, urlSource } from './sources/url-source.ts';
 
 /** Node reads at most 2 GiB at once. */
 const longestRead = 2 ** 30;
@@ -94,6 +96,24 @@ function pathOf(name: string, url: string | URL): string {
       cause,
     });
   }
+}
+
+/**
+ * A model wherever it is: a folder, a GGUF file, the URL of a folder, or the URL of a GGUF file (its path ends with .gguf).
+ * What it holds shows when it is opened. Throws InvalidFileError when nothing is there.
+ */
+export async function openModelAt(
+  place: string,
+  options: UrlOptions = {},
+  signal?: AbortSignal,
+): Promise<ModelSource | ByteSource> {
+  if (/^https?:\/\//i.test(place)) {
+    if (!/\.gguf$/i.test(new URL(place).pathname)) return openUrl(place, options);
+    const file = await urlSource(place, options, signal);
+    if (file !== null) return file;
+    throw new InvalidFileError({ what: `There is no file at ${place}.`, fix: 'check the URL' });
+  }
+  return (await fileSource(place)) ?? openDirectory(place);
 }
 
 /** What is at a path; null when there is nothing. */

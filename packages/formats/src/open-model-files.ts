@@ -5,10 +5,11 @@ import type { ModelConfig } from '@inattention/core/math';
 import { type ChatTemplate, chatTemplateOf } from './chat/chat-template.ts';
 import { checkTensors } from './config/expected-tensors.ts';
 import { fromLlamaFamily, isLlamaFamily } from './config/llama-family.ts';
-import { parseConfig, serializeConfig } from './config/parse-config.ts';
+import { parseConfig } from './config/parse-config.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { isRecord } from './json/describe.ts';
 import { parseJson } from './json/parse-json.ts';
+import { modelFingerprint } from './model-fingerprint.ts';
 import type { ReadOptions } from './safetensors/reader.ts';
 import { openWeights, type WeightFiles } from './safetensors/weight-files.ts';
 import { type ByteSource, type ModelSource, readAll } from './sources/byte-source.ts';
@@ -34,18 +35,11 @@ export interface ModelFiles {
   readonly tokenizer: Tokenizer | null;
   /** How conversations are written as text; null when the model does not say. */
   readonly chatTemplate: ChatTemplate | null;
-  /**
-   * Tells models apart in saved sessions: a hash of the configuration, the layout of the weights and the first bytes of a
-   * few of them. Two models can share it by intent or by equal samples; it is no proof of identity.
-   */
+  /** Tells models apart in saved sessions (`modelFingerprint`). */
   readonly fingerprint: string;
   /** tokenizer.json and the other small files of the model, by name, as they are or as a GGUF file's metadata gives them. */
   companions(options?: ReadOptions): Promise<ReadonlyMap<string, Uint8Array>>;
 }
-
-/** Tensors that any training moves, and how much of each goes into the fingerprint. */
-const sampledTensors = ['model.embed_tokens.weight', 'model.layers.0.self_attn.q_proj.weight', 'model.norm.weight'];
-const sampleBytes = 4096;
 
 /**
  * Opens everything a model holds: a folder of this project or of a Llama-family model of Hugging Face's, a GGUF file, or a
@@ -113,15 +107,12 @@ async function openGgufFiles(source: ByteSource, options: ReadOptions): Promise<
   };
 }
 
-async function fingerprintOf(config: ModelConfig, weights: WeightFiles, options: ReadOptions): Promise<string> {
-  const names = [...weights.tensors.keys()].sort();
-  const layout = names.map((name) => [name, weights.tensors.get(name)?.dtype, weights.tensors.get(name)?.shape]);
-  const samples = await Promise.all(
-    sampledTensors.map((name) => weights.readBytes(name, { ...options, length: sampleBytes })),
-  );
-  const fingerprint = new Fingerprint().addText(JSON.stringify([serializeConfig(config), layout]));
-  for (const sample of samples) fingerprint.add(sample);
-  return fingerprint.toString();
+function fingerprintOf(config: ModelConfig, weights: WeightFiles, options: ReadOptions): Promise<string> {
+  const { tensors } = weights;
+  return modelFingerprint(config, {
+    tensors,
+    firstBytes: (name, length) => weights.readBytes(name, { ...options, length }),
+  });
 }
 
 /**

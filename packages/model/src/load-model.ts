@@ -2,10 +2,26 @@
 
 import { type Backend, EagerOperations, type Tensor, throwIfAborted } from '@inattention/core';
 import { type ModelConfig, storedBytes, storedDType, type WeightDType, weightBytes } from '@inattention/core/math';
-import { type ModelSource, openModelFiles, type WeightFiles } from '@inattention/formats';
+import {
+  type ByteSource,
+  checkTensors,
+  Fingerprint,
+  type ModelFiles,
+  type ModelSource,
+  openModelFiles,
+  serializeConfig,
+  type WeightFiles,
+} from '@inattention/formats';
 import { collectWeights, type DecoderWeights } from './decoder-weights.ts';
 import { type Model, modelOwning, type PlaceWeights } from './model.ts';
-import { checkWeightDType, placeHalves, placeWeight, type WantedWeightDType, weightDTypeOf } from './place-weight.ts';
+import {
+  checkWeightDType,
+  placeHalves,
+  placeQ80,
+  placeWeight,
+  type WantedWeightDType,
+  weightDTypeOf,
+} from './place-weight.ts';
 import type { Progress } from './progress.ts';
 import type { RunOptions } from './session-decoder.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
@@ -17,23 +33,35 @@ export interface LoadOptions {
   /** Bytes each table may take. Default: no limit. */
   readonly tableBudget?: number;
   /**
-   * What matrices are kept in. Default `auto`, which changes no number: f16 when all matrices of the files are F16 and the
-   * backend takes it, otherwise f32. `f16` halves the bytes of other files, rounding each number to 11 significant bits;
+   * What matrices are kept in. Default `auto`, which changes no number: f16 when all matrices of the files are F16, i8 when
+   * all are Q8_0, and the backend takes it, otherwise f32. `f16` halves the bytes of other files, rounding each number to 11 significant bits;
    * `i8` takes a little over a quarter, in blocks of 32 with a scale each. Vectors stay f32; arithmetic is f32 in all.
    */
   readonly weightDType?: WantedWeightDType;
+  /**
+   * The configuration to run the weights with, from that of the files: positions for longer texts, say (`extendContext` of
+   * @inattention/train). It must call for the same tensors.
+   */
+  readonly reconfigure?: (config: ModelConfig) => ModelConfig;
 }
 
 /**
- * Loads a model folder (`openDirectory`, `openUrl`, `openFileList`, …) onto a backend, which the caller keeps.
+ * Loads a model onto a backend, which the caller keeps: a folder (`openDirectory`, `openUrl`, `openFileList`, …) of this
+ * project or of a Llama-family model of Hugging Face's, or a GGUF file (`fileSource`, `urlSource`, `blobSource`).
  * Throws InvalidFileError, InvalidConfigError, NonFiniteError, OutOfMemoryError, AbortedError, or UnsupportedError for a
  * `weightDType` the backend does not take.
  */
-export async function loadModel(source: ModelSource, backend: Backend, options: LoadOptions = {}): Promise<Model> {
+export async function loadModel(
+  source: ModelSource | ByteSource,
+  backend: Backend,
+  options: LoadOptions = {},
+): Promise<Model> {
   const { signal, onProgress } = options;
   throwIfAborted(signal, 'Loading');
   const files = await openModelFiles(source, signal === undefined ? {} : { signal });
-  const { config, weights: weightFiles } = files;
+  const { weights: weightFiles } = files;
+  const config = options.reconfigure?.(files.config) ?? files.config;
+  if (config !== files.config) checkTensors(config, weightFiles.tensors);
   const weightDType = chooseDType(options.weightDType ?? 'auto', weightFiles, weightNames(config), backend);
   const place: PlaceWeights = (target, run) => placeFiles(weightFiles, config, weightDType, target, run);
   return modelOwning({
@@ -42,10 +70,17 @@ export async function loadModel(source: ModelSource, backend: Backend, options: 
     weights: await place(backend, { signal, onProgress }),
     weightDType,
     tokenizer: files.tokenizer,
-    fingerprint: files.fingerprint,
+    chatTemplate: files.chatTemplate,
+    fingerprint: fingerprintOf(files, config),
     placeAgain: place,
     ...(options.tableBudget !== undefined && { tableBudget: options.tableBudget }),
   });
+}
+
+/** That of the files, unless they are run with another configuration: sessions saved with one are not for the other. */
+function fingerprintOf(files: ModelFiles, config: ModelConfig): string {
+  if (config === files.config) return files.fingerprint;
+  return `${files.fingerprint}-${new Fingerprint().addText(JSON.stringify(serializeConfig(config)))}`;
 }
 
 /** Reads the weights from their files onto a backend. */
@@ -113,6 +148,9 @@ async function readWeight(
     const bytes = await files.readBytes(name, options);
     const { buffer, byteOffset, length } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
     return placeHalves(backend, name, shape, new Uint16Array(buffer, byteOffset, length / 2));
+  }
+  if (dtype === 'Q8_0' && storedDType(shape, wanted) === 'i8') {
+    return placeQ80(backend, name, shape, await files.readBytes(name, options));
   }
   return placeWeight(backend, { name, shape, data: await files.read(name, options) }, wanted);
 }

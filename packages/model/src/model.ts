@@ -24,13 +24,20 @@ import {
   plan,
   type WeightDType,
 } from '@inattention/core/math';
-import type { Tokenizer } from '@inattention/formats';
+import {
+  type ChatMessage,
+  type ChatOptions,
+  type ChatTemplate,
+  renderChat,
+  type Tokenizer,
+} from '@inattention/formats';
 import { checkIdValues } from './check-id-values.ts';
-import type { DecoderWeights } from './decoder-weights.ts';
+import { type DecoderWeights, weightTensors } from './decoder-weights.ts';
 import { checkWeightDType } from './place-weight.ts';
 import type { SavedSession } from './saved-session.ts';
 import { Session } from './session.ts';
 import type { RunOptions } from './session-decoder.ts';
+import { weightsFingerprint } from './weights-fingerprint.ts';
 
 export interface SessionOptions {
   /** Default `auto`: what `plan()` picks for `expectedTokens`. */
@@ -51,6 +58,8 @@ export interface ModelParts {
   /** What `weights` keep matrices in. Default f32. */
   readonly weightDType?: WeightDType;
   readonly tokenizer: Tokenizer | null;
+  /** How conversations are written as text. Default: the model does not say. */
+  readonly chatTemplate?: ChatTemplate | null;
   /** Identifies configuration and weights in saved sessions. */
   readonly fingerprint: string;
   /** Bytes each table may take. */
@@ -84,7 +93,11 @@ export class Model {
   /** What matrices are kept in. */
   readonly weightDType: WeightDType;
   readonly tokenizer: Tokenizer | null;
-  readonly fingerprint: string;
+  /** How conversations are written as text; null when the model does not say. */
+  readonly chatTemplate: ChatTemplate | null;
+  readonly #fingerprint: string;
+  /** That of weights that were changed, and the version it is of. */
+  #changed: { readonly version: number; readonly fingerprint: Promise<string> } | null = null;
   readonly #sessions = new Set<Session>();
   readonly #tableBudget: number | undefined;
   readonly #placeAgain: PlaceWeights | undefined;
@@ -96,7 +109,8 @@ export class Model {
     this.config = parts.config;
     this.weightDType = parts.weightDType ?? 'f32';
     this.tokenizer = parts.tokenizer;
-    this.fingerprint = parts.fingerprint;
+    this.chatTemplate = parts.chatTemplate ?? null;
+    this.#fingerprint = parts.fingerprint;
     this.#tableBudget = parts.tableBudget;
     this.#placeAgain = parts.placeAgain;
     this.#placed = this.#place(parts.operations, parts.weights);
@@ -147,12 +161,13 @@ export class Model {
    */
   async restoreSession(saved: SavedSession, options: SessionOptions & RunOptions = {}): Promise<Session> {
     const tokenizer = this.tokenizer?.fingerprint ?? null;
-    if (saved.model !== this.fingerprint || saved.tokenizer !== tokenizer) {
-      const part = saved.model === this.fingerprint ? 'tokenizer' : 'model';
+    const fingerprint = await this.fingerprint();
+    if (saved.model !== fingerprint || saved.tokenizer !== tokenizer) {
+      const part = saved.model === fingerprint ? 'tokenizer' : 'model';
       throw new InvalidFileError({
         what: `The saved session belongs to another ${part}.`,
         got: part === 'model' ? saved.model : String(saved.tokenizer),
-        expected: part === 'model' ? this.fingerprint : String(tokenizer),
+        expected: part === 'model' ? fingerprint : String(tokenizer),
         fix: `load the ${part} it was saved with`,
       });
     }
@@ -192,11 +207,38 @@ export class Model {
     return session;
   }
 
+  /**
+   * Identifies configuration and weights in saved sessions, as they are now: after training it is that of the files that
+   * the model would be saved to, and of the model loaded from them.
+   */
+  fingerprint(): Promise<string> {
+    const { version } = this.contextModel;
+    if (version === 0) return Promise.resolve(this.#fingerprint);
+    if (this.#changed?.version !== version) {
+      this.#changed = { version, fingerprint: weightsFingerprint(this.config, this.weights) };
+    }
+    return this.#changed.fingerprint;
+  }
+
   /** Token ids of a text. Throws UnsupportedError when the model came without a tokenizer. */
   encode(text: string): Int32Array {
     const ids = this.#requireTokenizer().encode(text);
     checkTokens(ids, this.config.vocabSize);
     return ids;
+  }
+
+  /**
+   * Token ids of a conversation as the model's chat template writes it. Throws UnsupportedError when the model came without
+   * a template or tokenizer, InvalidArgumentError where the template refuses the messages, InvalidFileError for a broken one.
+   */
+  async encodeChat(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<Int32Array> {
+    if (this.chatTemplate === null) {
+      throw new UnsupportedError({
+        what: 'The model has no chat template.',
+        fix: 'give the conversation as text, or put chat_template into tokenizer_config.json of the folder',
+      });
+    }
+    return this.encode(await renderChat(this.chatTemplate, messages, options));
   }
 
   /** Text of token ids. */
@@ -291,12 +333,4 @@ function discard({ contextModel, weights }: Placed): void {
 
 function disposeWeights(weights: DecoderWeights<Tensor>): void {
   for (const tensor of new Set(weightTensors(weights))) tensor.dispose();
-}
-
-/** Every tensor of a decoder, the tied head included (as the embedding again). */
-function weightTensors<V>(weights: DecoderWeights<V>): V[] {
-  const { embedding, positions, initialState, layers, norm, head } = weights;
-  const all: (V | null)[] = [embedding, positions, initialState, norm, head];
-  for (const layer of layers) all.push(...(Object.values(layer) as (V | null)[]));
-  return all.filter((value): value is V & {} => value !== null);
 }

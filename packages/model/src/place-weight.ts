@@ -12,6 +12,7 @@ import {
   UnsupportedError,
 } from '@inattention/core';
 import { storedDType, type WeightDType } from '@inattention/core/math';
+import { splitQ80 } from '@inattention/formats';
 
 /** A parameter's name in the files, its shape, and its numbers. */
 export interface NamedWeight {
@@ -24,14 +25,15 @@ export interface NamedWeight {
 export type WantedWeightDType = WeightDType | 'auto';
 
 /**
- * The dtype that keeps a file's numbers exactly: f16 when all its matrices are F16, otherwise f32 (for BF16 too, whose
- * range f16 does not have).
+ * The dtype that keeps a file's numbers exactly: f16 when all its matrices are F16, i8 when all are Q8_0, whose blocks i8
+ * takes over; otherwise f32 (for BF16 too, whose range f16 does not have).
  */
 export function weightDTypeOf(
   tensors: Iterable<{ readonly dtype: string; readonly shape: readonly number[] }>,
-): 'f32' | 'f16' {
-  const matrices = [...tensors].filter(({ shape }) => shape.length > 1);
-  return matrices.length > 0 && matrices.every(({ dtype }) => dtype === 'F16') ? 'f16' : 'f32';
+): WeightDType {
+  const dtypes = new Set([...tensors].filter(({ shape }) => shape.length > 1).map(({ dtype }) => dtype));
+  if (dtypes.size !== 1) return 'f32';
+  return dtypes.has('F16') ? 'f16' : dtypes.has('Q8_0') ? 'i8' : 'f32';
 }
 
 /** Throws UnsupportedError unless the backend takes weights of `dtype`. */
@@ -75,9 +77,18 @@ export function placeHalves(backend: Backend, name: string, shape: readonly numb
   return Tensor.from(backend, bits, shape, 'weights');
 }
 
+/** A parameter stored as Q8_0 blocks, on the device as it is. Throws NonFiniteError, OutOfMemoryError. */
+export function placeQ80(backend: Backend, name: string, shape: readonly number[], bytes: Uint8Array): Tensor {
+  const { values, scales } = splitQ80(bytes);
+  const block = scales.findIndex((scale) => !Number.isFinite(scale));
+  if (block !== -1) throw notFinite(name, `a scale of ${scales[block]}`, block * 32);
+  return Tensor.fromBlocks(backend, { shape, values, scales, blockLength: 32 }, 'weights');
+}
+
 function checkFinite(name: string, data: Float32Array): void {
-  const index = data.findIndex((value) => !Number.isFinite(value));
-  if (index !== -1) throw notFinite(name, String(data[index]), index);
+  for (let i = 0; i < data.length; i += 1) {
+    if (!Number.isFinite(data[i])) throw notFinite(name, String(data[i]), i);
+  }
 }
 
 /** The first f16 pattern that is an infinity or NaN; −1 when there is none. */

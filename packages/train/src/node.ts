@@ -13,3 +13,4 @@ export { appendMetrics } from './node/metrics.ts';
 export { type ModelFolderOptions, writeModelFolder } from './node/model-folder.ts';
 export { openDocuments, openTokens } from './node/text-sources.ts';
 export { type PreparedTokens, prepareTokens } from './node/token-file-writer.ts';
+export { type FileContent, writeWholeFile, writeWholeFolder } from './node/whole-files.ts';

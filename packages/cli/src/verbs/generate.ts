@@ -2,7 +2,7 @@
 
 import { formatBytes, formatMilliseconds } from '@inattention/bench';
 import type { Backend } from '@inattention/core';
-import { type GeneratedToken, generate, type Session } from '@inattention/model';
+import { type GeneratedToken, generate, type Model, type Session } from '@inattention/model';
 import { Command } from 'commander';
 import { type RunFlags, readText, readTokens, withModel, withRunFlags } from '../open.ts';
 import { startProgress, type Terminal } from '../terminal.ts';
@@ -12,6 +12,8 @@ interface GenerateFlags extends RunFlags {
   readonly prompt?: string;
   readonly promptFile?: string;
   readonly tokens?: string;
+  readonly chat?: string;
+  readonly system?: string;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topK?: number;
@@ -28,6 +30,8 @@ export function generateCommand(terminal: Terminal): Command {
     .option('--prompt <text>', 'the prompt')
     .option('--prompt-file <file>', 'a text file with the prompt')
     .option('--tokens <file>', 'a JSON file with the prompt as ids')
+    .option('--chat <text>', "a message to answer, written as the model's chat template has it")
+    .option('--system <text>', 'instructions before the message of --chat')
     .requiredOption('--max-tokens <n>', 'tokens to generate at most', count(0))
     .option('--temperature <t>', '0: the likeliest token', number, 0)
     .option('--top-k <k>', 'keep the k likeliest tokens', count(1))
@@ -43,21 +47,31 @@ Without --json the text streams to standard output, and statistics follow on sta
 
 Examples:
   inattention generate --model models/small --prompt "Call me" --max-tokens 40
+  inattention generate --model SmolLM2-135M-Instruct.Q4_1.gguf --chat "What is a whale?" --max-tokens 60
   inattention generate --model models/small --prompt-file book.txt --max-tokens 100 --context ids --temperature 0.8 --seed 1`,
     )
     .action((flags: GenerateFlags, self: Command) => {
-      const given = [flags.prompt, flags.promptFile, flags.tokens].filter((value) => value !== undefined);
-      if (given.length !== 1) self.error('error: give one of --prompt, --prompt-file and --tokens', { exitCode: 2 });
+      const given = [flags.prompt, flags.promptFile, flags.tokens, flags.chat].filter((value) => value !== undefined);
+      if (given.length !== 1) {
+        self.error('error: give one of --prompt, --prompt-file and --tokens, or --chat', { exitCode: 2 });
+      }
+      if (flags.system !== undefined && flags.chat === undefined) {
+        self.error('error: --system goes with --chat', { exitCode: 2 });
+      }
       return run(flags, terminal);
     });
 }
 
+async function readPrompt(flags: GenerateFlags, model: Model): Promise<Int32Array> {
+  if (flags.tokens !== undefined) return readTokens(flags.tokens, model.config.vocabSize);
+  if (flags.chat === undefined) return model.encode(flags.prompt ?? (await readText(flags.promptFile ?? '')));
+  const system = flags.system === undefined ? [] : [{ role: 'system', content: flags.system }];
+  return model.encodeChat([...system, { role: 'user', content: flags.chat }]);
+}
+
 function run(flags: GenerateFlags, terminal: Terminal): Promise<void> {
   return withModel(flags, terminal, async (model, { backend }) => {
-    const prompt =
-      flags.tokens !== undefined
-        ? await readTokens(flags.tokens, model.config.vocabSize)
-        : model.encode(flags.prompt ?? (await readText(flags.promptFile ?? '')));
+    const prompt = await readPrompt(flags, model);
     using session = model.createSession({
       context: flags.context,
       dtype: flags.contextDtype,

@@ -11,7 +11,7 @@ import {
   weightDTypes,
 } from '@inattention/core/math';
 import { type ModelFiles, openModelFiles } from '@inattention/formats';
-import { openDirectory } from '@inattention/formats/node';
+import { openModelAt } from '@inattention/formats/node';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import type { Terminal } from '../terminal.ts';
@@ -25,8 +25,8 @@ export function inspectCommand(terminal: Terminal): Command {
   return new Command('inspect')
     .description('Show a model: configuration, tensors, parameters, bytes, what it supports')
     .requiredOption(
-      '--model <folder>',
-      'a shipped model such as small, or a folder with config.json and model.safetensors',
+      '--model <place>',
+      'a shipped model such as small, a folder of a model, or a GGUF file; a URL of either',
     )
     .option('--json', 'print one JSON object on standard output')
     .addHelpText('after', '\nExample:\n  inattention inspect --model models/small')
@@ -34,14 +34,14 @@ export function inspectCommand(terminal: Terminal): Command {
 }
 
 async function run(flags: InspectFlags, terminal: Terminal): Promise<void> {
-  const files = await openModelFiles(await openDirectory(await modelFolder(flags.model)), { signal: terminal.signal });
+  const files = await openModelFiles(await openModelAt(await modelFolder(flags.model)), { signal: terminal.signal });
   const facts = describe(files);
   terminal.out(flags.json ? `${JSON.stringify(facts)}\n` : inspectReport(facts));
 }
 
 type Facts = ReturnType<typeof describe>;
 
-function describe({ config, weights, tokenizer, fingerprint }: ModelFiles) {
+function describe({ config, weights, tokenizer, chatTemplate, fingerprint }: ModelFiles) {
   const longest = { rope: maxRopePositions, learned: config.maxPositionEmbeddings, alibi: null, none: null };
   const perToken = contextModes.map((mode) => [mode, contextBytes(config, mode, 1024, 'f32') / 1024] as const);
   return {
@@ -55,6 +55,8 @@ function describe({ config, weights, tokenizer, fingerprint }: ModelFiles) {
       byteLength,
     })),
     tokenizer: tokenizer === null ? null : { name: tokenizer.name, vocabSize: tokenizer.vocabSize },
+    /** Whether `generate --chat` can be used. */
+    chatTemplate: chatTemplate !== null,
     fingerprint,
     supports: {
       contextModes: [...contextModes],

@@ -44,6 +44,19 @@ function halfTable(): Float32Array {
   return halves;
 }
 
+/** Q8_0 blocks with integers and scales in arrays of their own, as backends keep 8-bit weights; nothing is rounded. */
+export function splitQ80(bytes: Uint8Array): { readonly values: Int8Array; readonly scales: Float32Array } {
+  const half = halfTable();
+  const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const scales = new Float32Array(bytes.length / 34);
+  const values = new Int8Array(scales.length * 32);
+  for (let block = 0, at = 0; block < scales.length; block += 1, at += 34) {
+    scales[block] = halfAt(half, bytes, at);
+    values.set(signed.subarray(at + 2, at + 34), block * 32);
+  }
+  return { values, scales };
+}
+
 function decodeQ80(bytes: Uint8Array, out: Float32Array): void {
   const half = halfTable();
   const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);

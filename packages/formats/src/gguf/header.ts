@@ -72,7 +72,7 @@ async function readVersion(cursor: ByteCursor, file: string): Promise<number> {
   if (cursor.remaining < 24) throw damaged(file, 'it is too short for a GGUF file', `${cursor.remaining} bytes`);
   await cursor.need(8);
   const magic = String.fromCharCode(...cursor.bytes(4));
-  if (magic !== 'GGUF') throw damaged(file, 'it does not start with "GGUF"', quote(magic));
+  if (magic !== 'GGUF') throw damaged(file, 'it does not start with "GGUF"', quote(magic), 'a GGUF file, or a folder');
   const version = cursor.uint32();
   if (version === 2 || version === 3) return version;
   const swapped = version >>> 24 === 2 || version >>> 24 === 3;

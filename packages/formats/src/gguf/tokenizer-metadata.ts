@@ -26,6 +26,8 @@ export function tokenizerMetadata(
   const { json, kind, tokens } = checkTokenizerFile(tokenizerJson);
   const model = isRecord(json.model) ? json.model : {};
   if (kind !== 'BPE') throw notWritten('its tokenizer is not BPE', kind);
+  const last = [...tokens.keys()].reduce((most, id) => Math.max(most, id), -1);
+  if (last >= config.vocabSize) throw notWritten('its tokenizer has more tokens than the model', `token ${last}`);
   const asPieces = model.byte_fallback === true;
   const merges = (Array.isArray(model.merges) ? model.merges : []).map(mergeText);
   const list = Array.from({ length: config.vocabSize }, (_, id) => tokens.get(id) ?? `[PAD${id}]`);

@@ -134,7 +134,8 @@ class ByteList {
   length = 0;
 
   bytes(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length); // before #bytes is looked at: growing replaces it
+    this.#bytes.set(bytes, at);
   }
 
   text(text: string): void {

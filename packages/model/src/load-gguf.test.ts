@@ -1,0 +1,83 @@
+/** GGUF files on a device: kept in what holds their numbers, and the same model as the folder they were made from. */
+
+import { createCpuBackend } from '@inattention/cpu';
+import {
+  bytesSource,
+  filesInMemory,
+  ggufContent,
+  openWeights,
+  parseConfig,
+  serializeConfig,
+  writeSafetensors,
+} from '@inattention/formats';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { randomWeights } from './create-model.ts';
+import { loadModel } from './load-model.ts';
+
+const config = parseConfig({
+  model_type: 'inattention',
+  vocab_size: 96,
+  hidden_size: 64,
+  intermediate_size: 96,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  tie_word_embeddings: true,
+  attention_types: 'self',
+});
+const weights = writeSafetensors(randomWeights(config, { seed: 4, deviation: 0.3 }));
+const folder = filesInMemory(
+  new Map([
+    ['config.json', new TextEncoder().encode(JSON.stringify(serializeConfig(config)))],
+    ['model.safetensors', weights],
+  ]),
+);
+const ids = Int32Array.from({ length: 20 }, (_, i) => (i * 37) % 96);
+
+let backend: Awaited<ReturnType<typeof createCpuBackend>>;
+beforeAll(async () => {
+  backend = await createCpuBackend();
+});
+afterAll(() => backend.dispose());
+
+async function gguf(type: 'F32' | 'F16' | 'Q8_0') {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of ggufContent(config, await openWeights(folder), { type, tokenizerJson: null })) {
+    pieces.push(new Uint8Array(piece));
+  }
+  return bytesSource(await new Blob(pieces).arrayBuffer(), 'model.gguf');
+}
+
+async function logitsOf(source: Parameters<typeof loadModel>[0], weightDType: 'auto' | 'f32') {
+  using model = await loadModel(source, backend, { weightDType });
+  using session = model.createSession();
+  await session.append(ids);
+  return { logits: await session.nextLogits(), kept: model.weightDType };
+}
+
+it('gives the logits of the folder that an F32 file was made from', async () => {
+  const { logits, kept } = await logitsOf(await gguf('F32'), 'auto');
+  expect(kept).toBe('f32');
+  expect(logits).toEqual((await logitsOf(folder, 'auto')).logits);
+});
+
+it.each([
+  ['Q8_0', 'i8'],
+  ['F16', 'f16'],
+] as const)('keeps a file of %s as %s, which is the same model as its numbers in f32', async (type, dtype) => {
+  const source = await gguf(type);
+  const [compact, expanded] = [await logitsOf(source, 'auto'), await logitsOf(source, 'f32')];
+  expect(compact.kept).toBe(dtype);
+  const largest = Math.max(...expanded.logits.map(Math.abs));
+  const worst = Math.max(...compact.logits.map((logit, i) => Math.abs(logit - (expanded.logits[i] as number))));
+  expect(worst).toBeLessThan(1e-5 * largest);
+  expect(expanded.logits).not.toEqual((await logitsOf(folder, 'auto')).logits);
+});
+
+it('refuses scales that are no numbers, by name', async () => {
+  const source = await gguf('Q8_0');
+  const bytes = await source.read(0, source.size);
+  bytes.set([0x00, 0x7c], bytes.length - 256 - 34); // an infinite scale in the last block of ffn_down, before output_norm
+  const broken = bytesSource(bytes, 'broken.gguf');
+  await expect(loadModel(broken, backend)).rejects.toThrow(/holds a value that is not a number/);
+});

