@@ -126,7 +126,7 @@ export function benchCommand(output: BenchOutput): Command {
     )
     .option(
       '--rounds <n>',
-      'rounds per length at most (default: 3; --sessions: 5; --kernels, --training: 15)',
+      'rounds per length at most (default: 3; --sessions: 5; --training: 7; --kernels: 15)',
       parseCount,
     )
     .option(

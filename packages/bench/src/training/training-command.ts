@@ -17,9 +17,9 @@ export interface TrainingCommandOptions {
   readonly json?: boolean;
 }
 
-const defaultRounds = 15;
-/** Engines compile WebAssembly for speed only after some calls; a step makes hundreds. */
-const warmUpSteps = 5;
+const defaultRounds = 7;
+/** Engines compile WebAssembly for speed after some calls, of which a step makes hundreds; losses of three are compared. */
+const warmUpSteps = 3;
 
 /** Measures and writes the result. */
 export async function benchTraining(options: TrainingCommandOptions, output: BenchOutput): Promise<void> {
