@@ -77,3 +77,11 @@ export function collectWeights<V>(config: ModelConfig, get: (name: string) => V)
     head: config.tieWordEmbeddings ? embedding : get('lm_head.weight'),
   };
 }
+
+/** Every tensor of a decoder, the tied head included (as the embedding again). */
+export function weightTensors<V>(weights: DecoderWeights<V>): V[] {
+  const { embedding, positions, initialState, layers, norm, head } = weights;
+  const all: (V | null)[] = [embedding, positions, initialState, norm, head];
+  for (const layer of layers) all.push(...(Object.values(layer) as (V | null)[]));
+  return all.filter((value): value is V & {} => value !== null);
+}

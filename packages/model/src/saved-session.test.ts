@@ -141,15 +141,15 @@ describe('a model', () => {
 
   test('made with another configuration, seed or deviation is another model', async () => {
     const { backend } = await makeModel();
-    const fingerprints = [
-      createModel(config, backend).fingerprint,
-      createModel(config, backend, { seed: 1 }).fingerprint,
-      createModel(config, backend, { deviation: 0.1 }).fingerprint,
-      createModel(config, backend, { windowDeviation: 0.1 }).fingerprint,
-      createModel({ ...config, rmsNormEps: 1e-6 }, backend).fingerprint,
-    ];
+    const fingerprints = await Promise.all([
+      createModel(config, backend).fingerprint(),
+      createModel(config, backend, { seed: 1 }).fingerprint(),
+      createModel(config, backend, { deviation: 0.1 }).fingerprint(),
+      createModel(config, backend, { windowDeviation: 0.1 }).fingerprint(),
+      createModel({ ...config, rmsNormEps: 1e-6 }, backend).fingerprint(),
+    ]);
     expect(new Set(fingerprints).size).toBe(fingerprints.length);
-    expect(createModel(config, backend, { seed: 0, tableBudget: 1000 }).fingerprint).toBe(fingerprints[0]);
+    expect(await createModel(config, backend, { seed: 0, tableBudget: 1000 }).fingerprint()).toBe(fingerprints[0]);
     backend.dispose();
   });
 });

@@ -157,7 +157,7 @@ export class Session {
   save(sampler?: Sampler): Promise<SavedSession> {
     return this.#enqueue(async () => ({
       version: 1,
-      model: this.model.fingerprint,
+      model: await this.model.fingerprint(),
       tokenizer: this.model.tokenizer?.fingerprint ?? null,
       mode: this.mode,
       dtype: this.dtype,

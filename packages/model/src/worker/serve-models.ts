@@ -76,7 +76,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
             config: model.config,
             weightDType: model.weightDType,
             tokenizerName: model.tokenizer?.name ?? null,
-            fingerprint: model.fingerprint,
+            fingerprint: await model.fingerprint(),
             backend: backend.name,
             device: backend.info.device,
             reason,
