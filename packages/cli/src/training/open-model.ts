@@ -9,7 +9,7 @@ import type { Terminal } from '../terminal.ts';
 import type { RunSettings } from './run-settings.ts';
 
 /** The configuration of a new model for a tokenizer. Throws InvalidConfigError for sizes that do not fit each other. */
-export function newConfig(settings: RunSettings, tokenizer: Tokenizer): ModelConfig {
+export function newConfig(settings: RunSettings, tokenizer: Pick<Tokenizer, 'vocabSize' | 'eosTokenIds'>): ModelConfig {
   const { hiddenSize, heads, kvHeads = heads, intermediateSize, layers } = settings;
   const { window, attention, positionEmbedding, contextLength } = settings;
   const [eos] = tokenizer.eosTokenIds;

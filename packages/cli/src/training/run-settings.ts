@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { BackendName } from '@inattention/bench';
 import { InvalidFileError } from '@inattention/core';
 import type { AttentionType, PositionEmbeddingType } from '@inattention/core/math';
-import type { DocumentMask, Schedule } from '@inattention/train';
+import type { BatchContextKind, Checkpointing, DocumentMask, Schedule } from '@inattention/train';
 
 /** Sizes of a new model. */
 interface ModelFlags {
@@ -32,6 +32,10 @@ export interface RunSettings extends ModelFlags {
   readonly contextLength: number;
   readonly documents: DocumentMask;
   readonly positions?: number;
+  readonly context?: BatchContextKind | 'auto';
+  readonly checkpointing?: Checkpointing;
+  /** Bytes that the run may take. */
+  readonly memory?: number;
   readonly validation: number;
   readonly steps: number;
   readonly batch: number;

@@ -24,6 +24,7 @@ import type { Terminal } from '../terminal.ts';
 import { batchesOf, openSources, openTokenData, type RunData, tokensFile } from './open-data.ts';
 import { newConfig, newModel, openModel } from './open-model.ts';
 import { openRunTokenizer, type RunTokenizer } from './open-tokenizer.ts';
+import { expectFits, planRun } from './plan-run.ts';
 import { RunReport } from './report.ts';
 import { type RunSettings, runFile, scheduleOf } from './run-settings.ts';
 
@@ -59,6 +60,7 @@ export async function runTraining(
   const prepared = await prepare(out, settings, terminal, async () => {
     const tokenizer = await openRunTokenizer(out, settings, base, sources, terminal);
     const config = base?.config ?? newConfig(settings, tokenizer.tokenizer);
+    expectFits(await planRun(config, settings));
     await mkdir(out, { recursive: true });
     const tokens = await openTokenData(out, settings, sources, tokenizer.tokenizer, terminal);
     return { tokenizer, config, data: await batchesOf(tokens, settings, terminal.signal) };
@@ -66,6 +68,7 @@ export async function runTraining(
   const { backend } = await selectBackend(backendCandidates({ only: settings.backend }), onlyBackend(settings.backend));
   const folder = checkpoint?.path ?? settings.from;
   try {
+    expectFits(await planRun(prepared.config, settings, backend));
     using model =
       folder === undefined ? newModel(prepared.config, backend, settings) : await openModel(folder, backend, terminal);
     const saved = checkpoint === null ? undefined : await openCheckpoint(checkpoint.path);
@@ -132,6 +135,9 @@ async function steps(
       clipNorm: settings.clip === 0 ? null : settings.clip,
       accumulate: settings.accumulate,
       documents: settings.documents,
+      ...(settings.context !== undefined && { context: settings.context }),
+      ...(settings.checkpointing !== undefined && { checkpointing: settings.checkpointing }),
+      ...(settings.memory !== undefined && { memoryBudget: settings.memory }),
       checkpoints: { store, every: checkpointEvery },
       observers,
       signal: terminal.signal,

@@ -179,4 +179,30 @@ describe('train refuses, and leaves nothing', () => {
     expect(done.error).toContain('at most 32');
     expect(existsSync(out)).toBe(false);
   });
+
+  test('says what a run would take, and refuses one that would take more, before anything is written', async () => {
+    const out = join(folder, 'planned');
+    const flags = ['--data', text, '--out', out, ...small, '--batch', '4'];
+    const planned = await train([...flags, '--plan', '--json']);
+    expect(planned.status).toBe(0);
+    const plan = JSON.parse(planned.out) as { peakBytes: number; context: string; bytes: Record<string, number> };
+    expect(plan).toMatchObject({ context: 'dense', checkpointedLayers: 0, fits: true });
+    expect(plan.bytes.optimizer).toBeGreaterThan(8 * 300 * 16);
+    const words = await train([...flags, '--plan', '--memory', '1MB']);
+    expect(words.out).toMatch(/4 texts of 32 positions[\s\S]*optimizer: [\s\S]*peak, at most: .*does not fit/);
+    const tables = ['--context-length', '2048', '--positions', '8', '--tokenizer', 'bytes', '--plan', '--json'];
+    expect(JSON.parse((await train([...flags, ...tables])).out)).toMatchObject({ context: 'tables' });
+    const refused = await train([...flags, ...cpu, '--memory', '17MB']);
+    expect(refused.status).toBe(1);
+    expect(refused.error).toMatch(/would exceed its memory[\s\S]*at most 17.0 MB[\s\S]*smaller --batch/);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('gives the same losses however much is computed again', async () => {
+    const flags = ['--data', text, ...small, ...short, '--steps', '3', ...cpu];
+    const [kept, again] = [join(folder, 'kept'), join(folder, 'again')];
+    expect(await train([...flags, '--out', kept, '--checkpointing', 'none'])).toMatchObject({ status: 0 });
+    expect(await train([...flags, '--out', again, '--checkpointing', 'layers'])).toMatchObject({ status: 0 });
+    expect(await lossesOf(again)).toEqual(await lossesOf(kept));
+  });
 });

@@ -5,15 +5,17 @@ import { backendNames } from '@inattention/bench';
 import { modelFolder } from '@inattention/bench/node';
 import { Command, Option } from 'commander';
 import type { Terminal } from '../terminal.ts';
+import { planOf, planReport } from '../training/plan-run.ts';
 import { runTraining } from '../training/run.ts';
 import { type RunSettings, readRunSettings } from '../training/run-settings.ts';
-import { count, notNegative, share } from '../values.ts';
+import { bytes, count, notNegative, share } from '../values.ts';
 
 /** Flags: those that decide the run, and those of this call. */
 interface TrainFlags extends Omit<RunSettings, 'data'> {
   readonly data?: readonly string[];
   readonly out: string;
   readonly resume?: boolean;
+  readonly plan?: boolean;
   readonly json?: boolean;
 }
 
@@ -21,7 +23,10 @@ interface TrainFlags extends Omit<RunSettings, 'data'> {
 const changeable = new Set([
   'out',
   'resume',
+  'plan',
   'json',
+  'checkpointing',
+  'memory',
   'steps',
   'evaluateEvery',
   'evaluateBatches',
@@ -41,6 +46,7 @@ export function trainCommand(terminal: Terminal): Command {
     .description('Train a model on texts')
     .option('--data <files...>', 'text, JSONL with a field "text", or one .tokens file')
     .requiredOption('--out <folder>', "the run's folder; in the end the model's")
+    .option('--plan', 'print what the run would take in memory, and do nothing')
     .option('--resume', 'go on with the run in --out; its other flags are known');
   const groups = [runOptions, scheduleOptions, modelOptions, keepingOptions];
   for (const option of groups.flatMap((options) => options())) command.addOption(option);
@@ -53,6 +59,7 @@ The folder gets checkpoints/, metrics.jsonl, run.json and, at the end, config.js
 Examples:
   inattention train --data books/*.txt --out runs/small --steps 2000
   inattention train --out runs/small --resume
+  inattention train --data books/*.txt --out runs/wide --hidden-size 512 --layers 12 --batch 32 --memory 2GB --plan
   inattention train --from runs/small --data long.jsonl --context-length 2048 --positions 128 --batch 1 --out runs/long`,
     )
     .action((flags: TrainFlags, self: Command) => run(flags, self, terminal));
@@ -64,6 +71,21 @@ function runOptions(): Option[] {
     new Option('--separator <line>', 'a line that stands between documents of a text file'),
     new Option('--context-length <n>', 'positions of a text').argParser(count(1)).default(256),
     new Option('--positions <k>', 'losses of so many positions of each text, drawn anew each time').argParser(count(1)),
+    new Option(
+      '--context <kind>',
+      'keys and values of a batch: a row per position (dense), or per offset and id (tables)',
+    )
+      .choices(['auto', 'dense', 'tables'])
+      .default('auto'),
+    new Option(
+      '--checkpointing <how>',
+      'layers computed again for their gradients: none, all, as many as --memory asks for',
+    )
+      .choices(['auto', 'layers', 'none'])
+      .default('auto'),
+    new Option('--memory <bytes>', 'bytes the run may take, such as 2GB; default: what the backend has').argParser(
+      bytes,
+    ),
     new Option('--documents <how>', 'whether documents that share a text see each other')
       .choices(['separate', 'joined'])
       .default('separate'),
@@ -126,7 +148,7 @@ function keepingOptions(): Option[] {
 }
 
 async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promise<void> {
-  const { out, resume = false, json = false, data, ...rest } = flags;
+  const { out, resume = false, plan = false, json = false, data, ...rest } = flags;
   const given = Object.keys(flags).filter((name) => self.getOptionValueSource(name) === 'cli');
   let settings: RunSettings;
   if (resume) {
@@ -140,6 +162,11 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
       refuse(self, given, (name) => modelFlags.has(name), 'are for new models, and --from has one');
     }
     settings = { ...(await absolute(rest)), data: data.map((path) => resolve(path)), warmup: warmupOf(rest, given) };
+  }
+  if (plan) {
+    const planned = await planOf(out, settings, terminal);
+    terminal.out(json ? `${JSON.stringify(planned)}\n` : planReport(planned, settings));
+    return;
   }
   const result = await runTraining(out, settings, resume, terminal);
   if (json) {
