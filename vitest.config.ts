@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { playwright } from '@vitest/browser-playwright';
 import { defaultServerConditions } from 'vite';
 import { defaultExclude, defineConfig } from 'vitest/config';
@@ -14,7 +15,9 @@ const long = process.env.INATTENTION_LONG === '1';
 const exclude = [
   ...defaultExclude,
   ...(long ? [] : ['**/*.long.test.ts']),
-  ...(built ? ['src/suite/webgpu-{attention,fused,generation,long,models}.test.ts'] : []),
+  ...(built
+    ? ['src/suite/webgpu-{attention,fused,generation,long,models}.test.ts', 'src/suite/cuda-contexts.test.ts']
+    : []),
 ];
 const inChromium = long ? 'webgpu-*' : 'webgpu-{generation,lost,primitives}';
 
@@ -27,6 +30,10 @@ const env =
   process.env.INATTENTION_ADAPTER === 'system'
     ? {}
     : { VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? '/usr/lib/chromium/vk_swiftshader_icd.json' };
+
+// The CUDA backend runs on the native library of TensorFlow, which is set up before the tests that need it.
+const needsTensorFlow = new Set(['bench', 'cli', 'conformance', 'cuda']);
+const realLibrary = [fileURLToPath(new URL('./packages/cuda/test/real-library.ts', import.meta.url))];
 
 // The same files once more in Chromium, for what runs on WebGPU. Debian's Chromium brings a software adapter.
 const inBrowser = (name: string) => ({
@@ -54,7 +61,13 @@ export default defineConfig({
       ...readdirSync(new URL('./packages', import.meta.url)).map((name) => ({
         extends: true as const,
         root: `packages/${name}`,
-        test: { name, include: ['src/**/*.test.ts'], exclude, env },
+        test: {
+          name,
+          include: ['src/**/*.test.ts'],
+          exclude,
+          env,
+          globalSetup: needsTensorFlow.has(name) ? realLibrary : [],
+        },
       })),
       {
         extends: true as const,

@@ -1,13 +1,15 @@
 /**
  * The backends of this project, as candidates for `selectBackend`: what the command line and the apps choose from. The
- * order is that of preference; `auto` takes a GPU or the CPU, never a CPU that plays GPU, unless it is asked for by name.
+ * order is that of preference; `auto` takes a GPU or the CPU, never a CPU that plays GPU (a software adapter, TensorFlow without
+ * a GPU), unless it is asked for by name.
  */
 
 import type { BackendCandidate } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
+import { createCudaBackend } from '@inattention/cuda';
 import { createWebGpuBackend } from '@inattention/webgpu';
 
-export const backendNames = ['webgpu', 'cpu'] as const;
+export const backendNames = ['cuda', 'webgpu', 'cpu'] as const;
 
 export type BackendName = (typeof backendNames)[number];
 
@@ -22,6 +24,7 @@ export interface CandidateOptions {
 export function backendCandidates({ only = 'auto', maxBytes }: CandidateOptions = {}): BackendCandidate[] {
   const memory = maxBytes === undefined ? {} : { maxBytes };
   const candidates: Readonly<Record<BackendName, BackendCandidate['create']>> = {
+    cuda: () => createCudaBackend({ ...memory, requireGpu: only !== 'cuda' }),
     webgpu: () => createWebGpuBackend({ ...memory, requireGpu: only !== 'webgpu' }),
     cpu: () => createCpuBackend(memory),
   };

@@ -255,10 +255,14 @@ describe('plan, inspect, doctor', () => {
     const report = JSON.parse(out) as { backends: { backend: string; works: boolean }[] };
     expect(status).toBe(0);
     expect(report.backends).toMatchObject([
+      { backend: 'cuda', works: true },
       { backend: 'webgpu', works: true },
       { backend: 'cpu', works: true },
     ]);
-    expect((await run('doctor')).out).toMatch(/webgpu \(@inattention\/webgpu\): works\n {2}✓ adapter: /);
+    const text = (await run('doctor')).out;
+    expect(text).toMatch(/cuda \(@inattention\/cuda\): works\n {2}. NVIDIA GPU: /);
+    for (const piece of ['libtensorflow: ', 'binding: tfjs-node-gpu', 'device: ']) expect(text).toContain(piece);
+    expect(text).toMatch(/webgpu \(@inattention\/webgpu\): works\n {2}✓ adapter: /);
   });
 });
 
@@ -327,8 +331,8 @@ describe('bad files and ids exit with 1, readably', () => {
       '[48, 32]',
       '[40, 32]',
     );
-    const llama = JSON.stringify({ ...serializeConfig(config), model_type: 'gpt2' });
-    await expectFailure(score(await spoiled('gpt2', { 'config.json': llama }), tokens), 'model_type');
+    const unknown = JSON.stringify({ ...serializeConfig(config), model_type: 'gpt2' });
+    await expectFailure(score(await spoiled('gpt2', { 'config.json': unknown }), tokens), 'model_type');
   });
 
   test('weights', async () => {

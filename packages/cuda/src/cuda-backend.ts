@@ -16,7 +16,7 @@ import { TensorOperations } from './execution/tensor-operations.ts';
 import { makeKernels } from './kernels/kernels.ts';
 import { DeviceMemory } from './memory/device-memory.ts';
 import { loadBinding, type TensorFlowNamespace } from './native/load-binding.ts';
-import { nvidiaDriver } from './setup/nvidia.ts';
+import { hasNvidiaDevice, nvidiaDriver } from './setup/nvidia.ts';
 
 export interface CudaBackendOptions {
   /**
@@ -56,6 +56,13 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
   const { tf, requireGpu = false, tf32 = false } = options;
   if (!((options.maxBytes ?? 1) > 0)) {
     throw new InvalidArgumentError({ what: 'maxBytes is not a number of bytes.', got: String(options.maxBytes) });
+  }
+  if (requireGpu && tf === undefined && !hasNvidiaDevice()) {
+    throw new BackendUnavailableError({
+      what: 'There is no NVIDIA GPU here.',
+      got: 'no device of an NVIDIA driver',
+      fix: 'install the driver of your NVIDIA GPU, or use another backend',
+    });
   }
   const { binding, source, library } = loadBinding({ ...(tf !== undefined && { tf }), tf32 });
   const gpu = binding.isUsingGpuDevice();

@@ -1,5 +1,5 @@
 /** The CUDA backend. */
 
 export { type CudaBackend, type CudaBackendOptions, type CudaStatistics, createCudaBackend } from './cuda-backend.ts';
-export { attentionScratchBytes } from './kernels/attention/attend.ts';
+export { attentionScratchBytes } from './kernels/attention/scratch-bound.ts';
 export type { TensorFlowNamespace } from './native/load-binding.ts';

@@ -4,11 +4,13 @@ import { cpus, totalmem } from 'node:os';
 import { formatBytes } from '@inattention/bench';
 import { type Backend, EagerOperations, InAttentionError, Tensor } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
+import { createCudaBackend } from '@inattention/cuda';
 import { createWebGpuBackend } from '@inattention/webgpu';
 import { Command } from 'commander';
 import type { Terminal } from '../terminal.ts';
+import { cudaFindings } from './cuda-findings.ts';
 
-interface Finding {
+export interface Finding {
   readonly name: string;
   readonly ok: boolean;
   readonly found: string;
@@ -35,7 +37,8 @@ export function doctorCommand(terminal: Terminal): Command {
 
 async function run(json: boolean, terminal: Terminal): Promise<void> {
   const runtime = checkRuntime();
-  const backends = [await checkBackend(checkWebGpu), await checkBackend(checkCpu)];
+  const backends = [];
+  for (const check of [checkCuda, checkWebGpu, checkCpu]) backends.push(await checkBackend(check));
   const report = { runtime, backends };
   terminal.out(json ? `${JSON.stringify(report)}\n` : textReport(runtime, backends));
   if (!backends.some(({ works }) => works)) process.exitCode = 1;
@@ -61,6 +64,8 @@ interface Check {
   readonly backend: string;
   readonly package: string;
   create(): Promise<Backend>;
+  /** What it needs of the machine, piece by piece. */
+  surroundings?(): Promise<readonly Finding[]>;
   /** What is worth knowing of it, once it is there. */
   findings(backend: Backend): readonly Finding[];
 }
@@ -83,6 +88,24 @@ const checkCpu: Check = {
         ok: true,
         found: `${formatBytes(capabilities.maxTotalBytes)}, one WebAssembly memory`,
       },
+    ];
+  },
+};
+
+const checkCuda: Check = {
+  backend: 'cuda',
+  package: '@inattention/cuda',
+  create: () => createCudaBackend(),
+  surroundings: cudaFindings,
+  findings: ({ info }) => {
+    const { gpu, tf32 } = info.details;
+    return [
+      {
+        name: 'device',
+        ok: gpu === true,
+        found: gpu === true ? info.device : `${info.device}: \`auto\` passes it over`,
+      },
+      ...(gpu === true ? [{ name: 'TF32', ok: true, found: tf32 === true ? 'on' : 'off' }] : []),
     ];
   },
 };
@@ -113,7 +136,8 @@ const checkWebGpu: Check = {
   },
 };
 
-async function checkBackend({ create, findings, ...name }: Check): Promise<BackendReport> {
+async function checkBackend({ create, surroundings, findings, ...name }: Check): Promise<BackendReport> {
+  const around = (await surroundings?.()) ?? [];
   try {
     using backend = await create();
     const operations = new EagerOperations(backend);
@@ -122,13 +146,14 @@ async function checkBackend({ create, findings, ...name }: Check): Promise<Backe
     const numbers = (await product.readFloat32()).join();
     const works = numbers === '1,0,0,1';
     const computed = { name: 'a matrix product', ok: works, found: works ? 'right' : `wrong: ${numbers}` };
-    return { ...name, works, findings: [...findings(backend), computed] };
+    return { ...name, works, findings: [...around, ...findings(backend), computed] };
   } catch (error) {
     const message = InAttentionError.isInstance(error)
       ? [error.what, error.got].filter(Boolean).join(' ')
       : String(error);
     const fix = InAttentionError.isInstance(error) ? error.fix : undefined;
-    return { ...name, works: false, findings: [{ name: 'start', ok: false, found: message, ...(fix && { fix }) }] };
+    const start = { name: 'start', ok: false, found: message, ...(fix && { fix }) };
+    return { ...name, works: false, findings: [...around, start] };
   }
 }
 

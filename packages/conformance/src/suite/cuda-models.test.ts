@@ -1,31 +1,31 @@
-/** The CUDA backend judged by the suite: whole models, contexts, errors and the ledger. */
+/** The CUDA backend judged by the suite: whole models. Long texts by composed operations: cuda-models.long.test.ts. */
 
 import { createCudaBackend } from '@inattention/cuda';
 import { afterAll, describe, test, vi } from 'vitest';
 import { namedGoldenCases } from '../golden/golden-folders.ts';
-import { contextSuite } from './contexts/context-suite.ts';
-import { errorSuite } from './errors/error-suite.ts';
-import { ledgerSuite } from './ledger/ledger-suite.ts';
 import { modelSuite } from './models/model-suite.ts';
-import type { Measurement, SuiteOptions } from './suite-options.ts';
+import type { Measurement, TestRunner } from './suite-options.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
 const worst = new Map<string, Measurement>();
 afterAll(() => console.table([...worst.values()]));
 
-const options: SuiteOptions = {
-  name: 'cuda',
+const cases = namedGoldenCases();
+const isLong = ({ name }: { readonly name: string }) => name.startsWith('long-');
+
+const shared = {
   createBackend: () => createCudaBackend(),
-  runner: { describe, test },
-  goldenCases: namedGoldenCases(),
-  ledgerOperations: 400,
-  onMeasurement: (measurement) => {
+  onMeasurement: (measurement: Measurement) => {
     const key = measurement.operation + measurement.dtype;
     if (measurement.share > (worst.get(key)?.share ?? -1)) worst.set(key, measurement);
   },
 };
-await modelSuite(options);
-await contextSuite(options);
-await errorSuite(options);
-await ledgerSuite(options);
+const fusedOnly: TestRunner = {
+  describe,
+  test: (name, body) => (name.endsWith('composed') ? undefined : test(name, body)),
+};
+
+const short = cases.filter((golden) => !isLong(golden));
+await modelSuite({ ...shared, name: 'cuda', runner: { describe, test }, goldenCases: short });
+await modelSuite({ ...shared, name: 'cuda', runner: fusedOnly, goldenCases: cases.filter(isLong) });

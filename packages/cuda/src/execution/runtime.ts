@@ -214,7 +214,9 @@ export class Runtime {
   /** Deletes a tensor of the scope in progress before its end. */
   discard(handle: Handle): void {
     for (let depth = this.#scopes.length - 1; depth >= 0; depth -= 1) {
-      if (this.#scopes[depth]?.delete(handle)) return this.#release(handle, true);
+      if (!this.#scopes[depth]?.delete(handle)) continue;
+      this.#release(handle, true);
+      return;
     }
   }
 

@@ -1,7 +1,6 @@
 /** Rows and blocks moved: gatherRows, scatterAddRows, permute, copyBlock. What goes where is known to the host. */
 
 import type {
-  CopyBlockArguments,
   GatherRowsArguments,
   PermuteArguments,
   Primitives,
@@ -9,6 +8,7 @@ import type {
   TensorView,
 } from '@inattention/core';
 import { elementsOf, type Handle } from '../execution/handle.ts';
+import { copyBlock } from './copy-block.ts';
 import { integersOf, writableIntegers } from './integer-buffers.ts';
 import type { KernelContext } from './kernel-context.ts';
 
@@ -81,7 +81,9 @@ function scatterAddRows(context: KernelContext, args: ScatterAddRowsArguments): 
   const filled = [...rows.keys()].filter((row) => (starts[row] as number) < (starts[row + 1] as number));
   if (filled.length === 0) return;
   const segmentOf = new Int32Array(order.length);
-  filled.forEach((row, segment) => segmentOf.fill(segment, starts[row], starts[row + 1]));
+  filled.forEach((row, segment) => {
+    segmentOf.fill(segment, starts[row], starts[row + 1]);
+  });
   const values = context.words(source, [elementsOf(source.shape) / width, width]);
   const inOrder = order.every((from, place) => from === place) && order.length === values.shape[0];
   const sorted = inOrder ? values : operations.gather(values, context.index(order));
@@ -100,9 +102,13 @@ function scatterAddRows(context: KernelContext, args: ScatterAddRowsArguments): 
 
 function permute(context: KernelContext, { input, axes, out }: PermuteArguments): void {
   const { operations } = context;
-  if (input.dtype === 'f32') return context.store(out, operations.transpose(context.words(input, input.shape), axes));
+  if (input.dtype === 'f32') {
+    context.store(out, operations.transpose(context.words(input, input.shape), axes));
+    return;
+  }
   if (input.dtype === 'f16') {
-    return context.storeHalves(out, operations.transpose(context.numbers(input), axes)); // exact both ways
+    context.storeHalves(out, operations.transpose(context.numbers(input), axes)); // exact both ways
+    return;
   }
   const values = integersOf(context, input);
   const result = new Int32Array(values.length);
@@ -118,88 +124,4 @@ function permute(context: KernelContext, { input, axes, out }: PermuteArguments)
     result[i] = values[from] as number;
   }
   writableIntegers(context, out).set(result);
-}
-
-function copyBlock(context: KernelContext, args: CopyBlockArguments): void {
-  const { input, out, outer, length } = args;
-  if (input.dtype === 'i32' || input.dtype === 'u32') return copyIntegers(context, args);
-  const { operations, memory } = context;
-  const unit = input.dtype === 'f16' ? 2 : 1;
-  const [from, fromStride] = [args.inputOffset / unit, args.inputStride / unit];
-  const [to, toStride, run] = [args.outOffset / unit, args.outStride / unit, length / unit];
-  const target = context.bufferOf(out);
-  const first = out.byteOffset / 4 + to;
-  const joined = outer === 1 || toStride === run;
-  const block = readBlock(context, input, { offset: from, stride: fromStride, outer, length: run }); // words, in order
-  if (joined) return memory.writeWords(target, first, block);
-  memory.detach(target);
-  const grain = [first, toStride, run].reduce(gcd, target.wordCount);
-  const rows = rowsOf({ offset: first, stride: toStride, outer, length: run }, grain);
-  if (target.integers !== null) memory.rebind(target, memory.contents(target));
-  memory.contents(target);
-  const words = memory.shaped(target, [target.wordCount / grain, grain]);
-  operations.inPlace('InplaceUpdate', words, context.index(rows), operations.reshape(block, [rows.length, grain]));
-  target.version += 1;
-}
-
-interface Runs {
-  readonly offset: number;
-  readonly stride: number;
-  readonly outer: number;
-  readonly length: number;
-}
-
-/** The words of runs of a view, one after the other. */
-function readBlock(context: KernelContext, view: TensorView, runs: Runs): Handle {
-  const { operations, memory } = context;
-  const { offset, stride, outer, length } = runs;
-  const buffer = context.bufferOf(view);
-  const first = view.byteOffset / 4 + offset;
-  if (outer === 1 || stride === length) {
-    const count = outer * length;
-    if (first === 0 && count === buffer.wordCount) return memory.contents(buffer);
-    const { place } = buffer;
-    if (place !== null) {
-      const row = place.run.layout.groups * place.run.layout.width;
-      if (first % row === 0 && count % row === 0) return ofRun(context, buffer, first / row, count / row);
-    }
-    return operations.slice(memory.shaped(buffer, [buffer.wordCount]), [first], [count]);
-  }
-  const grain = [first, stride, length].reduce(gcd, buffer.wordCount);
-  const rows = rowsOf({ ...runs, offset: first }, grain);
-  return operations.gather(memory.shaped(buffer, [buffer.wordCount / grain, grain]), context.index(rows));
-}
-
-/** Rows of a page that lies in a run, in the order of a buffer. */
-function ofRun(
-  context: KernelContext,
-  { place }: ReturnType<KernelContext['bufferOf']>,
-  row: number,
-  count: number,
-): Handle {
-  const { run, slot } = place as NonNullable<typeof place>;
-  const part = run.read(slot, row, count); // [G, count, C]
-  return run.layout.groups === 1 ? part : context.operations.transpose(part, [1, 0, 2]);
-}
-
-/** Numbers of the rows of `grain` words that runs cover. */
-function rowsOf({ offset, stride, outer, length }: Runs, grain: number): Int32Array {
-  const each = length / grain;
-  return Int32Array.from({ length: outer * each }, (_, i) => {
-    return (offset + Math.floor(i / each) * stride) / grain + (i % each);
-  });
-}
-
-function copyIntegers(context: KernelContext, args: CopyBlockArguments): void {
-  const { input, inputOffset, inputStride, out, outOffset, outStride, outer, length } = args;
-  const source = integersOf(context, input);
-  const result = writableIntegers(context, out);
-  for (let run = 0; run < outer; run += 1) {
-    const from = inputOffset + run * inputStride;
-    result.set(source.subarray(from, from + length), outOffset + run * outStride);
-  }
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }

@@ -200,7 +200,10 @@ export class DeviceMemory {
       }
       this.detach(buffer);
     }
-    if (offset === 0 && count === buffer.wordCount) return this.rebind(buffer, words);
+    if (offset === 0 && count === buffer.wordCount) {
+      this.rebind(buffer, words);
+      return;
+    }
     const { operations } = this;
     const unit = gcd(gcd(offset, count), buffer.wordCount);
     if (buffer.integers !== null) this.rebind(buffer, this.contents(buffer)); // integers and numbers in one buffer

@@ -28,6 +28,11 @@ export async function nvidiaDriver(): Promise<NvidiaDriver | null> {
   }
 }
 
+/** Whether the machine has a driver of NVIDIA's at all: its device file, or that of WSL. Asked before anything is loaded. */
+export function hasNvidiaDevice(): boolean {
+  return ['/dev/nvidiactl', '/dev/dxg', '/dev/nvhost-ctrl-gpu'].some((device) => existsSync(device));
+}
+
 /**
  * The file of a CUDA library (`libcudart.so.12`, `libcudnn.so.9`) that a GPU wheel of TensorFlow would find: in the
  * wheels of NVIDIA beside it, or in the system's folders. Null when it is in neither.

@@ -9,9 +9,9 @@ import type { AttendBackwardArguments, ContextView, TensorView } from '@inattent
 import type { Handle } from '../../execution/handle.ts';
 import { viewPart } from '../../memory/view-part.ts';
 import type { AttentionTools } from './attend.ts';
-import { expandedRowElements } from './entries.ts';
 import { maskedScores } from './masked-scores.ts';
 import { grouped, type Heads, headsOf, type QueryTile, queryTiles, storeTile, ungrouped } from './query-tiles.ts';
+import { expandedRowElements } from './scratch-bound.ts';
 
 /** Entries at a time, at most: with the tile of queries it bounds the scores. */
 const maxBlockEntries = 1024;

@@ -10,18 +10,9 @@ import { type AttendArguments, lowestFloat, type TensorView } from '@inattention
 import type { Handle } from '../../execution/handle.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { Rotations } from '../rotation.ts';
-import { type EntryBlock, entryBlocks, expandedRowElements, maxRunRows } from './entries.ts';
+import { type EntryBlock, entryBlocks } from './entries.ts';
 import { type DistanceTables, maskedScores } from './masked-scores.ts';
-import {
-  grouped,
-  type Heads,
-  headsOf,
-  type QueryTile,
-  queryTiles,
-  storeTile,
-  tileScores,
-  ungrouped,
-} from './query-tiles.ts';
+import { grouped, type Heads, headsOf, type QueryTile, queryTiles, storeTile, ungrouped } from './query-tiles.ts';
 
 /** What attention over part of the entries comes to, [G, R · T, 1], [G, R · T, 1], [G, R · T, C]: `total` is not divided. */
 interface State {
@@ -37,16 +28,6 @@ export interface AttentionTools {
   readonly tables: DistanceTables;
 }
 
-/**
- * Bytes of scratch that attend takes at most beside its results, for H query heads over G key heads of size C: four tensors
- * of scores, six of rows, and the queries of a tile.
- */
-export function attentionScratchBytes(heads: number, kvHeads: number, headDim: number): number {
-  const scores = Math.max(tileScores, heads * maxRunRows);
-  const rows = Math.max(expandedRowElements, 16 * kvHeads * headDim);
-  return 4 * (4 * scores + 6 * rows);
-}
-
 export function attend(tools: AttentionTools, args: AttendArguments): void {
   const { context, rotations } = tools;
   const { queries, from, to, accumulate, out, max, sum } = args;
@@ -58,7 +39,8 @@ export function attend(tools: AttentionTools, args: AttendArguments): void {
   const blocks = end > from ? entryBlocks(context, rotations, view, from, end) : [];
   const [only] = blocks;
   if (blocks.length === 1 && only !== undefined && positions.length === 1 && !accumulate) {
-    return attendOnce(tools, args, heads, only, positions);
+    attendOnce(tools, args, heads, only, positions);
+    return;
   }
   const longest = blocks.reduce((length, block) => Math.max(length, block.count), 0);
   const tiles = queryTiles(positions, heads.queries, longest);

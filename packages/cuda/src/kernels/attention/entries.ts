@@ -10,12 +10,7 @@ import { viewPart } from '../../memory/view-part.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { Rotations } from '../rotation.ts';
 import { adoptPages, type RunPart } from './adopt-pages.ts';
-
-/** Rows of a run of a KV cache, at most: what attention reads at once. */
-export const maxRunRows = 16_384;
-
-/** Floats of keys that are put together at a time (4 MiB); values take as much. */
-export const expandedRowElements = 2 ** 20;
+import { expandedRowElements, maxRunRows } from './scratch-bound.ts';
 
 /** Entries [start, start + count) of a view; those from `valid` on are padding, whose keys and values are 0. */
 export interface EntryBlock {

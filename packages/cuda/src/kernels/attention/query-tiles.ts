@@ -7,9 +7,7 @@ import type { AttendArguments, TensorView } from '@inattention/core';
 import type { Handle } from '../../execution/handle.ts';
 import { viewPart } from '../../memory/view-part.ts';
 import type { KernelContext } from '../kernel-context.ts';
-
-/** Scores of a block of entries and a tile of queries, at most (4 MiB), or those of one query. */
-export const tileScores = 2 ** 20;
+import { tileScores } from './scratch-bound.ts';
 
 export interface QueryTile {
   /** First query. */

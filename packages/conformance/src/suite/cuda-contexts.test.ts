@@ -1,0 +1,20 @@
+/** The CUDA backend judged by the suite: contexts, errors and the ledger. */
+
+import { createCudaBackend } from '@inattention/cuda';
+import { describe, test, vi } from 'vitest';
+import { contextSuite } from './contexts/context-suite.ts';
+import { errorSuite } from './errors/error-suite.ts';
+import { ledgerSuite } from './ledger/ledger-suite.ts';
+import type { SuiteOptions } from './suite-options.ts';
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const options: SuiteOptions = {
+  name: 'cuda',
+  createBackend: () => createCudaBackend(),
+  runner: { describe, test },
+  ledgerOperations: 400,
+};
+await contextSuite(options);
+await errorSuite(options);
+await ledgerSuite(options);
