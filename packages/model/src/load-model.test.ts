@@ -48,3 +48,28 @@ describe('loadModel', () => {
     expect(small.ledger.snapshot().liveTotal).toBe(0);
   });
 });
+
+test('runs the weights with another configuration, where it calls for the same tensors', async () => {
+  using backend = await createCpuBackend();
+  using model = await loadModel(folder(modelFiles()), backend);
+  const linear = { kind: 'linear', factor: 4 } as const;
+  using longer = await loadModel(folder(modelFiles()), backend, {
+    reconfigure: (config) => ({ ...config, ropeScaling: linear, maxPositionEmbeddings: 2048 }),
+  });
+  expect(longer.config).toEqual({ ...model.config, ropeScaling: linear, maxPositionEmbeddings: 2048 });
+  expect(await longer.fingerprint()).not.toBe(await model.fingerprint());
+  const [plain, scaled] = await Promise.all(
+    [model, longer].map(async (one) => {
+      const session = one.createSession();
+      await session.append('Call me Ishmael');
+      return session.nextLogits();
+    }),
+  );
+  expect(scaled).not.toEqual(plain);
+  const live = backend.ledger.snapshot().liveTotal;
+  const wider = loadModel(folder(modelFiles()), backend, {
+    reconfigure: (config) => ({ ...config, attentionBias: 'qkv' }),
+  });
+  await expect(wider).rejects.toMatchObject({ code: 'INVALID_FILE' });
+  expect(backend.ledger.snapshot().liveTotal).toBe(live);
+});

@@ -13,11 +13,9 @@ export { type DocumentSpan, type TokenData, type TokensInMemoryOptions, tokensIn
 export { checkTokenFile, openTokenFile } from './data/token-file.ts';
 export { tokenRange } from './data/token-range.ts';
 export { type TokenizeOptions, type TokenizeProgress, tokenizeInMemory } from './data/tokenize-documents.ts';
+export { describePositions, extendContext, type RopeExtension, ropeExtensions } from './extension/extend-context.ts';
 export { AdamW, type AdamWSettings, type Moments } from './optimizer/adamw.ts';
 export { checkSchedule, learningRateAt, type Schedule } from './optimizer/schedule.ts';
-export { type BatchLossValue, evaluateBatch } from './step/evaluate.ts';
-export { computeGradients, type StepGradients } from './step/gradients.ts';
-export { type Parameter, parametersOf } from './step/parameters.ts';
 export {
   type Checkpointing,
   kernelScratchBytes,
@@ -26,6 +24,9 @@ export {
   type TrainingPlanOptions,
 } from './plan/plan-training.ts';
 export type { BatchContextKind, ComputeOptions } from './step/compute-options.ts';
+export { type BatchLossValue, evaluateBatch } from './step/evaluate.ts';
+export { computeGradients, type StepGradients } from './step/gradients.ts';
+export { type Parameter, parametersOf } from './step/parameters.ts';
 export type { DocumentMask } from './step/segments.ts';
 export { type AddedToken, serializeTokenizer, type TokenizerJson } from './tokenizer/tokenizer-json.ts';
 export {

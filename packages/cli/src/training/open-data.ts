@@ -71,15 +71,12 @@ export async function openTokenData(
 export async function batchesOf(data: TokenData, settings: RunSettings, signal: AbortSignal): Promise<RunData> {
   const { contextLength: length, batch: batchSize, seed, positions } = settings;
   const parts = await split(data, settings, signal);
-  const train = exampleBatches(packedExamples(parts.train, { length }), {
-    batchSize,
-    seed,
-    ...(positions !== undefined && { positions }),
-  });
+  const chosen = { batchSize, seed, ...(positions !== undefined && { positions }) };
+  const train = exampleBatches(packedExamples(parts.train, { length }), chosen);
   const validation =
     parts.validation === null
       ? null
-      : exampleBatches(packedExamples(parts.validation, { length }), { batchSize, order: 'sequential', epochs: 1 });
+      : exampleBatches(packedExamples(parts.validation, { length }), { ...chosen, order: 'sequential', epochs: 1 });
   return { train, validation, tokens: parts.train.tokenCount };
 }
 

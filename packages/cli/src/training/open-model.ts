@@ -31,9 +31,16 @@ export function newConfig(settings: RunSettings, tokenizer: Pick<Tokenizer, 'voc
   });
 }
 
-/** The model of a folder, whatever its files are in. */
-export async function openModel(folder: string, backend: Backend, terminal: Terminal): Promise<Model> {
-  return loadModel(await openDirectory(folder), backend, { weightDType: 'f32', signal: terminal.signal });
+/** The model of a folder, whatever its files are in, with another configuration if one is given. */
+export async function openModel(
+  folder: string,
+  config: ModelConfig | null,
+  backend: Backend,
+  terminal: Terminal,
+): Promise<Model> {
+  const options = { weightDType: 'f32', signal: terminal.signal } as const;
+  const reconfigured = config === null ? options : { ...options, reconfigure: () => config };
+  return loadModel(await openDirectory(folder), backend, reconfigured);
 }
 
 /** A new model. */

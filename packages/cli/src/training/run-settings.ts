@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { BackendName } from '@inattention/bench';
 import { InvalidFileError } from '@inattention/core';
 import type { AttentionType, PositionEmbeddingType } from '@inattention/core/math';
-import type { BatchContextKind, Checkpointing, DocumentMask, Schedule } from '@inattention/train';
+import type { BatchContextKind, Checkpointing, DocumentMask, RopeExtension, Schedule } from '@inattention/train';
 
 /** Sizes of a new model. */
 interface ModelFlags {
@@ -30,6 +30,8 @@ export interface RunSettings extends ModelFlags {
   readonly tokenizer?: string;
   readonly vocabSize: number;
   readonly contextLength: number;
+  /** How rotary positions of `from` reach a longer `contextLength`; default: yarn. */
+  readonly ropeScaling?: RopeExtension;
   readonly documents: DocumentMask;
   readonly positions?: number;
   readonly context?: BatchContextKind | 'auto';

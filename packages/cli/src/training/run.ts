@@ -12,7 +12,15 @@ import { InvalidArgumentError, selectBackend } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
 import { openModelFiles } from '@inattention/formats';
 import { openDirectory } from '@inattention/formats/node';
-import { type CheckpointStore, checkSchedule, type SavedTraining, type TrainingEvent, train } from '@inattention/train';
+import {
+  type CheckpointStore,
+  checkSchedule,
+  describePositions,
+  extendContext,
+  type SavedTraining,
+  type TrainingEvent,
+  train,
+} from '@inattention/train';
 import {
   appendMetrics,
   createCheckpointStore,
@@ -56,10 +64,11 @@ export async function runTraining(
   if (!resume) checkFree(out, checkpoint !== null || existsSync(join(out, runFile)));
   const sources = await openSources(settings);
   const base = settings.from === undefined ? null : await openModelFiles(await openDirectory(settings.from));
-  if (base !== null) checkLength(base.config, settings);
+  const extended = base === null ? null : extendContext(base.config, settings.contextLength, settings.ropeScaling);
+  if (base !== null && extended !== null && checkpoint === null) tellPositions(base.config, extended, terminal);
   const prepared = await prepare(out, settings, terminal, async () => {
     const tokenizer = await openRunTokenizer(out, settings, base, sources, terminal);
-    const config = base?.config ?? newConfig(settings, tokenizer.tokenizer);
+    const config = extended ?? newConfig(settings, tokenizer.tokenizer);
     expectFits(await planRun(config, settings));
     await mkdir(out, { recursive: true });
     const tokens = await openTokenData(out, settings, sources, tokenizer.tokenizer, terminal);
@@ -70,7 +79,9 @@ export async function runTraining(
   try {
     expectFits(await planRun(prepared.config, settings, backend));
     using model =
-      folder === undefined ? newModel(prepared.config, backend, settings) : await openModel(folder, backend, terminal);
+      folder === undefined
+        ? newModel(prepared.config, backend, settings)
+        : await openModel(folder, checkpoint === null ? prepared.config : null, backend, terminal);
     const saved = checkpoint === null ? undefined : await openCheckpoint(checkpoint.path);
     await keepRun(out, settings, prepared.tokenizer);
     const report = new RunReport(terminal, settings.steps);
@@ -116,8 +127,7 @@ async function steps(
   const folders = createCheckpointStore(join(out, checkpointFolder), { keep, files });
   /** The model as it was kept last is the model of the run's folder. */
   const store: CheckpointStore = {
-    async save(kept) {
-      const state = { ...kept, config: trainedFor(kept.config, settings) };
+    async save(state) {
       const name = await folders.save(state);
       if (state.progress.step === settings.steps) await writeModelFolder(out, state, { files });
       return name;
@@ -155,22 +165,10 @@ async function steps(
   }
 }
 
-/** A table of positions is as long as it is. */
-function checkLength(
-  { positionEmbeddingType, maxPositionEmbeddings }: ModelConfig,
-  { contextLength }: RunSettings,
-): void {
-  if (positionEmbeddingType !== 'learned' || contextLength <= maxPositionEmbeddings) return;
-  throw new InvalidArgumentError({
-    what: 'The model has no positions for texts of this length.',
-    got: `--context-length ${contextLength}`,
-    expected: `at most ${maxPositionEmbeddings}, the length of its learned positions`,
-  });
-}
-
-/** The configuration says how long the texts were that a model was trained on. */
-function trainedFor(config: ModelConfig, { contextLength }: RunSettings): ModelConfig {
-  return { ...config, maxPositionEmbeddings: Math.max(config.maxPositionEmbeddings, contextLength) };
+/** Says how positions reach a length beyond the model's. */
+function tellPositions(before: ModelConfig, after: ModelConfig, terminal: Terminal): void {
+  const lengths = `${before.maxPositionEmbeddings} to ${after.maxPositionEmbeddings}`;
+  if (before !== after) terminal.error(`positions from ${lengths}: ${describePositions(after)}\n`);
 }
 
 function checkFree(out: string, taken: boolean): void {

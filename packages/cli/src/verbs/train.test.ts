@@ -34,6 +34,17 @@ async function train(args: readonly string[], until?: RegExp) {
   return { status, out, error };
 }
 
+/** Runs another verb. */
+async function verb(args: readonly string[]) {
+  let out = '';
+  const signal = new AbortController().signal;
+  const terminal = { out: (part: string) => (out += part), error: () => undefined, interactive: false, signal };
+  return { status: await runProgram([...args], terminal, '1.2.3'), out };
+}
+
+const configOf = async (model: string) =>
+  JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
+
 const lossesOf = async (out: string) =>
   (await readFile(join(out, 'metrics.jsonl'), 'utf8'))
     .trim()
@@ -105,8 +116,67 @@ describe('train', () => {
     expect(JSON.parse(done.out)).toMatchObject({ steps: 3, tokens: 288 });
     const tokenizer = (path: string) => readFile(join(path, 'tokenizer.json'), 'utf8');
     expect(await tokenizer(out)).toBe(await tokenizer(from));
-    const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8')) as { max_position_embeddings: number };
-    expect(config.max_position_embeddings).toBe(96);
+    expect(done.error).toContain('positions from 32 to 96: rope, base 10000, yarn by 3 from 32\n');
+    expect(await configOf(out)).toMatchObject({
+      max_position_embeddings: 96,
+      rope_scaling: { rope_type: 'yarn', factor: 3, original_max_position_embeddings: 32 },
+    });
+
+    // Whoever opens the folder turns the positions that it was trained with.
+    const tokens = join(folder, 'ids.json');
+    await writeFile(tokens, JSON.stringify(Array.from({ length: 91 }, (_, place) => (place * 37) % 200)));
+    const lossOf = async (model: string) => {
+      const scored = await verb(['score', '--model', model, '--tokens', tokens, ...cpu]);
+      expect(scored.status).toBe(0);
+      return (JSON.parse(scored.out) as { loss: number }).loss;
+    };
+    const scaled = await lossOf(out);
+    const { rope_scaling: _, ...plain } = await configOf(out);
+    await writeFile(join(out, 'config.json'), JSON.stringify(plain));
+    expect(await lossOf(out)).not.toBe(scaled);
+  });
+
+  test.each([
+    [['--rope-scaling', 'linear'], { rope_scaling: { rope_type: 'linear', factor: 2 } }],
+    [['--rope-scaling', 'ntk'], { rope_theta: 10_000 * 2 ** (8 / 6) }],
+    [['--rope-scaling', 'none'], { rope_theta: 10_000 }],
+  ])('stretches positions by %j, and resumes so', async (flags, expected) => {
+    const from = join(folder, `from-${flags[1]}`);
+    const base = ['--data', text, ...small, ...short, '--steps', '1', ...cpu, '--out', from];
+    expect((await train(base)).status).toBe(0);
+    const run = [...flags, '--context-length', '64', '--positions', '8', '--steps', '6', '--batch', '1', ...cpu];
+    const whole = join(folder, `whole-${flags[1]}`);
+    expect((await train(['--from', from, '--data', text, '--out', whole, ...run])).status).toBe(0);
+    const config = await configOf(whole);
+    expect(config).toMatchObject({ max_position_embeddings: 64, ...expected });
+    expect('rope_scaling' in config).toBe('rope_scaling' in expected);
+    const stopped = join(folder, `stopped-${flags[1]}`);
+    const cancelled = await train(['--from', from, '--data', text, '--out', stopped, ...run], /step 2 of 6/);
+    expect(cancelled.status).toBe(130);
+    expect((await train(['--out', stopped, '--resume', '--json'])).status).toBe(0);
+    expect(await configOf(stopped)).toEqual(config);
+    expect(await lossesOf(stopped)).toEqual(await lossesOf(whole));
+  });
+
+  test('extends a self-attention twin alike, and leaves ALiBi as it is', async () => {
+    for (const [name, kind, scaling] of [
+      ['twin', ['--attention', 'self'], { rope_scaling: { rope_type: 'yarn', factor: 2 } }],
+      ['alibi', ['--position-embedding', 'alibi'], {}],
+    ] as const) {
+      const from = join(folder, `from-${name}`);
+      const base = ['--data', text, ...small, ...kind, ...short, '--steps', '1', ...cpu, '--out', from];
+      expect((await train(base)).status).toBe(0);
+      const out = join(folder, name);
+      const run = ['--context-length', '64', '--positions', '8', '--steps', '2', '--batch', '1', ...cpu];
+      expect((await train(['--from', from, '--data', text, '--out', out, ...run])).status).toBe(0);
+      const config = await configOf(out);
+      expect(config).toMatchObject({ max_position_embeddings: 64, ...scaling });
+      expect('rope_scaling' in config).toBe('rope_scaling' in scaling);
+      const again = join(folder, `${name}-again`);
+      const yarn = await train(['--from', from, '--data', text, '--out', again, ...run, '--rope-scaling', 'yarn']);
+      expect(yarn.status).toBe(name === 'alibi' ? 1 : 0);
+      if (name === 'alibi') expect(yarn.error).toContain('Only rotary positions are scaled');
+    }
   });
 
   test('tells people what it did', async () => {
@@ -137,6 +207,8 @@ describe('train refuses, and leaves nothing', () => {
     ['a share of 1', ['--data', 'x', '--validation', '1'], 2],
     ['a rate below 0', ['--data', 'x', '--learning-rate', '-1'], 2],
     ['sizes of a model that it is to load', ['--data', 'x', '--from', 'somewhere', '--layers', '3'], 2],
+    ['a rule for positions of a new model', ['--data', 'x', '--rope-scaling', 'yarn'], 2],
+    ['a rule for positions that there is not', ['--data', 'x', '--from', 'x', '--rope-scaling', 'dynamic'], 2],
     ['a run that is not there', ['--resume'], 1],
     ['a file that is not there', ['--data', 'nowhere.txt'], 1],
     ['a model that is not there', ['--data', 'TEXT', '--from', 'nowhere'], 1],

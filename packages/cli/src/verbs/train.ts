@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { backendNames } from '@inattention/bench';
 import { modelFolder } from '@inattention/bench/node';
+import { ropeExtensions } from '@inattention/train';
 import { Command, Option } from 'commander';
 import type { Terminal } from '../terminal.ts';
 import { planOf, planReport } from '../training/plan-run.ts';
@@ -60,7 +61,11 @@ Examples:
   inattention train --data books/*.txt --out runs/small --steps 2000
   inattention train --out runs/small --resume
   inattention train --data books/*.txt --out runs/wide --hidden-size 512 --layers 12 --batch 32 --memory 2GB --plan
-  inattention train --from runs/small --data long.jsonl --context-length 2048 --positions 128 --batch 1 --out runs/long`,
+  inattention train --from runs/small --data long.jsonl --context-length 16384 --positions 256 --batch 1 --out runs/long
+
+The last extends a model to longer texts: --context-length beyond its own stretches rotary positions by --rope-scaling, and
+config.json says so, for this program and others; ALiBi goes on as it is; learned positions have an end. --positions trains on a
+few places of each text, which costs little for layers of inattention; layers of self-attention need all of it.`,
     )
     .action((flags: TrainFlags, self: Command) => run(flags, self, terminal));
 }
@@ -70,7 +75,14 @@ function runOptions(): Option[] {
     new Option('--from <folder>', 'start from this model, a folder or a shipped one, instead of a new one'),
     new Option('--separator <line>', 'a line that stands between documents of a text file'),
     new Option('--context-length <n>', 'positions of a text').argParser(count(1)).default(256),
-    new Option('--positions <k>', 'losses of so many positions of each text, drawn anew each time').argParser(count(1)),
+    new Option(
+      '--rope-scaling <rule>',
+      'how rotary positions of --from reach a longer --context-length; default: yarn',
+    ).choices(ropeExtensions),
+    new Option(
+      '--positions <k>',
+      'losses of so many positions of each text, drawn anew each time; validation takes as many',
+    ).argParser(count(1)),
     new Option(
       '--context <kind>',
       'keys and values of a batch: a row per position (dense), or per offset and id (tables)',
@@ -158,7 +170,9 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
     settings = { ...before, ...Object.fromEntries(changed) };
   } else {
     if (data === undefined) self.error('error: give --data, or --resume to go on with a run', { exitCode: 2 });
-    if (rest.from !== undefined) {
+    if (rest.from === undefined) {
+      refuse(self, given, (name) => name === 'ropeScaling', 'is for models that are there: give --from');
+    } else {
       refuse(self, given, (name) => modelFlags.has(name), 'are for new models, and --from has one');
     }
     settings = { ...(await absolute(rest)), data: data.map((path) => resolve(path)), warmup: warmupOf(rest, given) };
