@@ -42,6 +42,7 @@ export const recipes = {
       ...shared,
       from: 'small',
       contextLength: 16384,
+      ropeScaling: 'yarn',
       positions: 512,
       batch: 1,
       validation: 0.02,

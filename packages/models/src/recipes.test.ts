@@ -18,6 +18,6 @@ test('recipes become arguments, with files and models where they are', () => {
     ['train', '--data', '/at/train.jsonl', '--hidden-size', '128', '--from', '/at/small'].concat('--out', '/runs/x'),
   );
   expect(trainCommand('small-16k', recipes['small-16k'].flags)).toMatch(
-    /^inattention train --data train\.jsonl .*--from small --context-length 16384 .*--out small-16k$/,
+    /^inattention train --data train\.jsonl .*--from small --context-length 16384 --rope-scaling yarn .*--out small-16k$/,
   );
 });
