@@ -205,7 +205,7 @@ function work(
   const prefill = tokens * (lastSelf * layer + selfLayers * project + (lastSelf * attention) / 2);
   const step = numHiddenLayers * layer + 2 * V * D + selfLayers * (project + attention);
   const sum = 2 * (config.initialStateWindow + 1) * D; // x of terms that are there, and its norm
-  const scaling = config.positionEmbeddingType === 'learned' ? mix : sum;
+  const scaling = rowKind(config) === 'finished' ? 0 : config.positionEmbeddingType === 'learned' ? mix : sum;
   const append = { kv: layers * project + mix, tables: scaling, states: mix, ids: 0 }[mode];
   const fill = mode === 'tables' ? distinct * (config.initialStateWindow * layers * project + mix) : 0;
   const decodeFlops = step + layers * contextFlops(config, mode, tokens, distinct) + append;
