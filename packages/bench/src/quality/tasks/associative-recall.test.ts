@@ -44,6 +44,20 @@ describe('associative recall', () => {
     );
   });
 
+  test('asks for the key of every pair equally often', () => {
+    const task = associativeRecall('x', { keys: 9, pairs: 6, length: 40, gap: 1, asked: 2 });
+    const random = Random.seeded(3);
+    const counts = Array.from({ length: 6 }, () => 0);
+    for (let text = 0; text < 1500; text += 1) {
+      const { tokens, positions } = task.sample(random);
+      for (const position of positions) {
+        const pair = [0, 1, 2, 3, 4, 5].find((one) => tokens[3 * one] === tokens[position]) ?? -1;
+        counts[pair] = (counts[pair] ?? 0) + 1;
+      }
+    }
+    for (const count of counts) expect(Math.abs(count - 500)).toBeLessThan(4 * Math.sqrt(500 * (5 / 6)));
+  });
+
   test('asks soon more often than late: distances follow the power law', () => {
     const task = associativeRecall('x', { keys: 8, pairs: 1, length: 2 + 2 * 16, gap: 0, asked: 1 });
     const random = Random.seeded(5);

@@ -53,9 +53,11 @@ export function associativeRecall(name: string, { keys, pairs, length, gap, aske
         tokens[order * stride + gap + 1] = values[order] as number;
       }
       const places = questionPlaces(random, slots, asked).map((slot) => pairs * stride + 2 * slot);
-      for (const [order, place] of places.entries()) {
-        tokens[place] = chosen[order] as number;
-        tokens[place + 1] = values[order] as number;
+      const askedPairs = distinctBelow(random, pairs, asked);
+      for (const [order, pair] of askedPairs.entries()) {
+        const place = places[order] as number;
+        tokens[place] = chosen[pair] as number;
+        tokens[place + 1] = values[pair] as number;
       }
       return {
         tokens,

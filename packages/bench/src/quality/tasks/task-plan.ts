@@ -31,7 +31,7 @@ export const taskSettings: TaskSettings = {
   hiddenSize: 64,
   intermediateSize: 128,
   heads: 2,
-  batch: 24,
+  batch: 32,
   steps: 1500,
   learningRate: 0.004,
   warmup: 50,
