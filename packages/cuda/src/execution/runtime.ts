@@ -30,6 +30,8 @@ export class Runtime {
   /** Small constants by their contents; the oldest are given up first. */
   readonly #constants = new Map<string, Handle>();
   #constantBytes = 0;
+  /** Kept tensors that somebody beside their owner needs, with how many do. */
+  readonly #holds = new Map<Handle, number>();
   #tensors = 0;
   #operations = 0;
   /** Told when bytes that are reserved have changed. */
@@ -220,9 +222,22 @@ export class Runtime {
     }
   }
 
-  /** Deletes a tensor that was kept. */
+  /** Deletes a tensor that was kept, or gives up one hold of it. */
   delete(handle: Handle): void {
-    this.#release(handle, false);
+    const holds = this.#holds.get(handle) ?? 0;
+    if (holds === 0) this.#release(handle, false);
+    else if (holds === 1) this.#holds.delete(handle);
+    else this.#holds.set(handle, holds - 1);
+  }
+
+  /** Holds a tensor that was kept: it stays until it is deleted once more. Nobody may write to it meanwhile. */
+  hold(handle: Handle): Handle {
+    this.#holds.set(handle, (this.#holds.get(handle) ?? 0) + 1);
+    return handle;
+  }
+
+  isHeld(handle: Handle): boolean {
+    return this.#holds.has(handle);
   }
 
   /** Gives a tensor that was kept to the scope in progress. */

@@ -40,6 +40,8 @@ const segments = { T: 'float', Tindices: 'int32' } as const;
 const fills = { T: 'float', index_type: 'int32' } as const;
 const rolls = { T: 'float', Tshift: 'int32', Taxis: 'int32' } as const;
 
+const headProducts = { equation: { text: 'hqc,dhc->qd' }, N: 2, T: 'float' } as const;
+
 const concats = new Map<number, Attributes>();
 
 export type UnaryName = 'Exp' | 'Log' | 'Sqrt' | 'Sigmoid' | 'Softmax' | 'Square';
@@ -101,6 +103,11 @@ export class TensorOperations {
   /** Products of matrices in the last two axes; the axes before them broadcast. */
   batchMatmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle {
     return this.runtime.run('BatchMatMulV2', [a, b], product3[Number(transposeA)]?.[Number(transposeB)]);
+  }
+
+  /** A row in heads, [H, 1, C], times a matrix [columns, H, C]: [1, columns]. */
+  headProduct(row: Handle, matrix: Handle): Handle {
+    return this.runtime.run('Einsum', [row, matrix], headProducts);
   }
 
   transpose(input: Handle, axes: readonly number[]): Handle {

@@ -19,7 +19,8 @@ export function copyBlock(context: KernelContext, args: CopyBlockArguments): voi
   const target = context.bufferOf(out);
   const first = out.byteOffset / 4 + to;
   const joined = outer === 1 || toStride === run;
-  const block = readBlock(context, input, { offset: from, stride: fromStride, outer, length: run }); // words, in order
+  const row = rowFor(context, input, target, outer * run);
+  const block = row ?? readBlock(context, input, { offset: from, stride: fromStride, outer, length: run }); // words, in order
   if (joined) {
     memory.writeWords(target, first, block);
     return;
@@ -29,10 +30,19 @@ export function copyBlock(context: KernelContext, args: CopyBlockArguments): voi
   if (pasteColumns(context, target, { offset: first, stride: toStride, outer, length: run }, block)) return;
   const grain = [first, toStride, run].reduce(gcd, target.wordCount);
   const rows = rowsOf({ offset: first, stride: toStride, outer, length: run }, grain);
-  memory.contents(target);
+  memory.ownWords(target);
   const words = memory.shaped(target, [target.wordCount / grain, grain]);
   operations.inPlace('InplaceUpdate', words, context.index(rows), operations.reshape(block, [rows.length, grain]));
   target.version += 1;
+}
+
+/** One row for a page of several heads that lies in a run, in the shape in which it is put there. */
+function rowFor(context: KernelContext, input: TensorView, { place }: DeviceBuffer, words: number): Handle | null {
+  if (place === null || !context.isWhole(input)) return null;
+  const { groups, width } = place.run.layout;
+  const buffer = context.bufferOf(input);
+  if (groups === 1 || words !== groups * width || buffer.wordCount !== words) return null;
+  return context.memory.shaped(buffer, [groups, 1, width]);
 }
 
 /** Rows of which a column block may be put in place by joining them anew: at most so many times the block. */

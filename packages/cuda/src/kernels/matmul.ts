@@ -17,6 +17,12 @@ export function matmul(context: KernelContext, args: MatmulArguments): void {
   const left = transposeA ? [inner, rows] : [rows, inner];
   const right = transposeB ? [columns, inner] : [inner, columns];
   let product: Handle;
+  const single = rowProduct(context, args);
+  if (single !== null) {
+    context.store(out, single);
+    context.bufferOf(out).producer = context.bufferOf(b);
+    return;
+  }
   if (batch === 1 && b.dtype !== 'f32' && transposeB) product = storedProduct(context, args, context.words(a, left));
   else if (batch === 1)
     product = operations.matmul(context.words(a, left), floats(context, b, right), transposeA, transposeB);
@@ -33,6 +39,26 @@ export function matmul(context: KernelContext, args: MatmulArguments): void {
   }
   const scaled = operations.scale(product, scale);
   context.store(out, accumulate ? operations.binary('AddV2', scaled, context.words(out, scaled.shape)) : scaled);
+}
+
+/**
+ * One row times the rows of a weight. A row that comes head by head, [H, 1, C], is taken so; and where its heads were asked
+ * for the last time, the product comes head by head: a decode step reshapes nothing. Null where it is another product.
+ */
+function rowProduct(context: KernelContext, args: MatmulArguments): Handle | null {
+  const { a, b, out, batch, rows, columns, inner, transposeA, transposeB, scale, accumulate } = args;
+  const plain = batch === 1 && rows === 1 && transposeB && !transposeA && scale === 1 && !accumulate;
+  if (!plain || b.dtype !== 'f32' || ![a, b, out].every((view) => context.isWhole(view))) return null;
+  const { operations } = context;
+  const [heads = 0, middle, size = 0] = context.words(a).shape;
+  if (context.words(a).shape.length === 3 && middle === 1 && heads > 1) {
+    return operations.headProduct(context.words(a), context.words(b, [columns, heads, size]));
+  }
+  const { headShape } = context.bufferOf(b);
+  const row = context.words(a, [1, inner]);
+  if (headShape === null) return operations.matmul(row, context.words(b, [columns, inner]), false, true);
+  const [resultHeads = 1, , resultSize = 1] = headShape;
+  return operations.batchMatmul(row, context.words(b, [resultHeads, resultSize, inner]), false, true);
 }
 
 function floats(context: KernelContext, view: TensorView, shape: readonly number[]): Handle {

@@ -91,6 +91,7 @@ function scatterAddRows(context: KernelContext, args: ScatterAddRowsArguments): 
   const targets = context.index(filled.map((row) => rows[row] as number));
   const total = [elementsOf(out.shape) / width, width];
   if (context.isWhole(out) && context.bufferOf(out).place === null) {
+    context.memory.ownWords(context.bufferOf(out));
     operations.inPlace('InplaceAdd', context.words(out, total), targets, sums);
     context.bufferOf(out).version += 1;
     return;

@@ -9,7 +9,7 @@
  */
 
 import type { RopeAngles, RopeArguments } from '@inattention/core';
-import type { Handle } from '../execution/handle.ts';
+import { elementsOf, type Handle } from '../execution/handle.ts';
 import type { KernelContext } from './kernel-context.ts';
 
 interface Kept {
@@ -44,40 +44,45 @@ export class Rotations {
   /** [n, heads, C] rotated by positions [n]. */
   rotate(context: KernelContext, input: Handle, positions: Int32Array, angles: RopeAngles, inverse = false): Handle {
     const { operations } = context;
-    const [, heads, size] = input.shape as readonly [number, number, number];
-    if (positions.length === 1 && this.#byProduct) {
-      const [matrix] = this.#keep(context, positions, angles, inverse, 'matrix');
-      return operations.reshape(
-        operations.matmul(operations.reshape(input, [heads, size]), matrix as Handle, false, false),
-        [1, heads, size],
-      );
-    }
+    const size = input.shape[2] as number;
     const [cos, sin] = this.#keep(context, positions, angles, inverse, 'factors') as readonly [Handle, Handle];
     const straight = operations.binary('Mul', input, cos);
     const swapped = operations.binary('Mul', operations.roll(input, size / 2), sin);
     return operations.binary('AddV2', straight, swapped);
   }
 
-  /** The matrix that rotates one position's heads, [C, C], times `scale`. */
+  /** Whether these positions are rotated by a matrix. */
+  takesMatrix(positions: Int32Array): boolean {
+    return positions.length === 1 && this.#byProduct;
+  }
+
+  /** Rows [heads, 1, C] of one position rotated and scaled, by one product. */
+  rotateOne(context: KernelContext, rows: Handle, { positions, angles, inverse }: OnePosition, factor: number): Handle {
+    const [matrix] = this.#keep(context, positions, angles, inverse, 'matrix', factor);
+    return context.operations.batchMatmul(rows, matrix as Handle, false, false);
+  }
+
+  /** What rotates: the matrix [C, C] of one position times `factor`, or cos and sin of all. */
   #keep(
     context: KernelContext,
     positions: Int32Array,
     angles: RopeAngles,
     inverse: boolean,
     form: 'matrix' | 'factors',
+    factor = 1,
   ): readonly Handle[] {
     const tables = this.#tablesOf(context, angles);
-    const key = `${tables.key} ${form} ${inverse} ${keyOf(positions)}`;
+    const key = `${tables.key} ${form} ${factor} ${inverse} ${keyOf(positions)}`;
     const known = this.#kept.get(key);
     if (known !== undefined) return known.handles;
     const size = (angles.fine.shape[1] as number) * 2;
     const made =
       form === 'matrix'
         ? [
-            context.runtime.upload(matrixAt(tables, positions[0] as number, angles.fineLength, size, inverse), [
-              size,
-              size,
-            ]),
+            context.runtime.upload(
+              matrixAt(tables, positions[0] as number, angles.fineLength, size, inverse).map((x) => factor * x),
+              [size, size],
+            ),
           ]
         : factorsAt(tables, positions, angles.fineLength, size, inverse).map((data) =>
             context.runtime.upload(data, [positions.length, 1, size]),
@@ -122,16 +127,41 @@ export class Rotations {
 /** Rotations that are kept, at most. */
 const maxKept = 64;
 
+interface OnePosition {
+  readonly positions: Int32Array;
+  readonly angles: RopeAngles;
+  readonly inverse: boolean;
+}
+
 export function rope(context: KernelContext, rotations: Rotations, args: RopeArguments): void {
-  const { input, positions, angles, inverse, out } = args;
-  const rotated = rotations.rotate(
-    context,
-    context.words(input, input.shape),
-    context.integers(positions),
-    angles,
-    inverse,
-  );
-  context.store(out, rotated);
+  const { input, angles, inverse, out } = args;
+  const positions = context.integers(args.positions);
+  const [, heads, size] = input.shape as readonly [number, number, number];
+  if (!rotations.takesMatrix(positions)) {
+    context.store(out, rotations.rotate(context, context.words(input, input.shape), positions, angles, inverse));
+    return;
+  }
+  const rows = context.words(input, [heads, 1, size]);
+  const kept = context.isWhole(input) && context.bufferOf(input).words !== null;
+  const later = kept && context.isWhole(out) && input.buffer !== out.buffer;
+  const one = { positions: positions.slice(), angles, inverse };
+  if (!later) {
+    context.store(out, rotations.rotateOne(context, rows, one, 1));
+    return;
+  }
+  // Attention wants the queries scaled: the matrix does both, when it is known by how much.
+  const { runtime, memory } = context;
+  runtime.hold(rows);
+  const bytes = elementsOf(rows.shape) * 4;
+  memory.addCached(bytes);
+  memory.defer(context.bufferOf(out), {
+    compute: () => rotations.rotateOne(context, rows, one, 1),
+    scaled: (factor) => rotations.rotateOne(context, rows, one, factor),
+    drop() {
+      runtime.delete(rows);
+      memory.addCached(-bytes);
+    },
+  });
 }
 
 function keyOf(positions: Int32Array): string {

@@ -18,6 +18,8 @@ export interface PagePlace {
 /** A value that is computed when somebody asks for it, and the tensors kept for that. */
 export interface Deferred {
   compute(): Handle;
+  /** The value times a factor, where that costs no more than the value. */
+  scaled?(factor: number): Handle;
   drop(): void;
 }
 
@@ -36,6 +38,10 @@ export class DeviceBuffer implements BackendBuffer {
   place: PagePlace | null = null;
   deferred: Deferred | null = null;
   readonly onFree: (() => void)[] = [];
+  /** The weight of the product that the contents are; null when they are something else. */
+  producer: DeviceBuffer | null = null;
+  /** Of a weight: the shape [H, 1, C] that a product with one row is wanted in, once that is known. */
+  headShape: readonly number[] | null = null;
   /** Counts writes: what was derived from the contents is stale when it has changed. */
   version = 0;
 

@@ -136,6 +136,7 @@ export class DeviceMemory {
     if (contents.shape.join() === key) return contents;
     const known = buffer.aliases.get(key);
     if (known !== undefined) return known;
+    if (buffer.producer !== null && shape.length === 3 && shape[1] === 1) buffer.producer.headShape = shape;
     const { runtime } = this.operations;
     const made = runtime.keep(this.operations.reshape(contents, shape));
     if (buffer.aliases.size >= maxAliases) {
@@ -155,13 +156,22 @@ export class DeviceMemory {
     const own = runtime.isPassing(handle) ? handle : this.operations.copy(handle);
     this.#clear(buffer);
     buffer.integers = null;
+    buffer.producer = null;
     buffer.words = runtime.keep(own);
     buffer.version += 1;
   }
 
+  /** Makes sure that a buffer's words may be written to in place: nobody else needs them as they are. */
+  ownWords(buffer: DeviceBuffer): void {
+    const { runtime } = this.operations;
+    const words = this.contents(buffer);
+    const held = [words, ...buffer.aliases.values()].some((handle) => runtime.isHeld(handle));
+    if (held) this.rebind(buffer, this.operations.copy(words));
+  }
+
   /** Takes the words out of a buffer, into the scope in progress. */
   take(buffer: DeviceBuffer): Handle {
-    this.contents(buffer);
+    this.ownWords(buffer);
     const { runtime } = this.operations;
     const { words } = buffer;
     buffer.words = null;
@@ -174,6 +184,7 @@ export class DeviceMemory {
     this.#clear(buffer);
     this.#leave(buffer);
     buffer.integers = null;
+    buffer.producer = null;
     buffer.deferred = deferred;
     buffer.version += 1;
   }
@@ -207,7 +218,7 @@ export class DeviceMemory {
     const { operations } = this;
     const unit = gcd(gcd(offset, count), buffer.wordCount);
     if (buffer.integers !== null) this.rebind(buffer, this.contents(buffer)); // integers and numbers in one buffer
-    this.contents(buffer);
+    this.ownWords(buffer);
     const target = this.shaped(buffer, [buffer.wordCount / unit, unit]);
     const rows = Int32Array.from({ length: count / unit }, (_, i) => offset / unit + i);
     const { runtime } = operations;

@@ -71,6 +71,12 @@ export class PageRun {
     return this.#rows as Handle;
   }
 
+  /** Rows for themselves; those of several heads as [rows, 1, C], in which products with one row come. */
+  #rowShape(rows: number): readonly number[] {
+    const { groups, width } = this.layout;
+    return groups === 1 ? [rows, width] : [rows, 1, width];
+  }
+
   /** Room for `pages` more. */
   reserve(pages: number): void {
     const needed = this.length + pages;
@@ -96,7 +102,7 @@ export class PageRun {
               ],
               0,
             );
-      const rows = this.#operations.reshape(grown, [groups * capacity * rowsPerPage, width]);
+      const rows = this.#operations.reshape(grown, this.#rowShape(groups * capacity * rowsPerPage));
       this.#drop();
       this.#tensor = runtime.keep(grown);
       this.#rows = rows === grown ? grown : runtime.keep(rows);
@@ -129,7 +135,7 @@ export class PageRun {
         for (let i = 0; i < count; i += 1) places[group * count + i] = group * this.#capacityRows + first + i;
       }
       const rows = places.length <= 64 ? runtime.integers([...places]) : runtime.upload(places, [places.length]);
-      const values = this.#operations.reshape(byGroup, [groups * count, width]);
+      const values = this.#operations.reshape(byGroup, this.#rowShape(groups * count));
       this.#operations.inPlace('InplaceUpdate', this.#allRows, rows, values);
     });
   }

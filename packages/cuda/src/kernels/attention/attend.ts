@@ -79,7 +79,11 @@ function attendOnce(
   const { operations, runtime, memory } = context;
   const tile = { first: 0, count: 1, positions };
   const { keys, values } = block.load();
-  const scaled = operations.scale(grouped(context, args.queries, tile, heads, heads.size), args.scale);
+  const { deferred } = context.bufferOf(args.queries);
+  const scaled =
+    deferred?.scaled !== undefined && context.isWhole(args.queries)
+      ? operations.reshape(deferred.scaled(args.scale), [heads.groups, heads.perGroup, heads.size])
+      : operations.scale(grouped(context, args.queries, tile, heads, heads.size), args.scale);
   const scores = scoresOf(tools, args, { heads, tile, block }, scaled, keys); // [G, R, n]
   context.store(args.out, operations.batchMatmul(operations.unary('Softmax', scores), values, false, false));
   // The scores stay until maximum and sum are asked for or given back.
