@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { type Backend, InvalidArgumentError, selectBackend } from '@inattention/core';
+import { type Backend, InvalidArgumentError, InvalidFileError, selectBackend } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
 import { openDirectory } from '@inattention/formats/node';
 import { type BackendName, candidatesFor, onlyBackend } from '../backends.ts';
@@ -15,7 +15,7 @@ import { openText } from './open-text.ts';
 import { parseQuality } from './parse-quality.ts';
 import { qualityMarkdown, qualityPage, qualityReport } from './quality-report.ts';
 import type { QualityResult, TaskSettings } from './quality-result.ts';
-import { runQuality } from './run-quality.ts';
+import { runQuality, taskFacts } from './run-quality.ts';
 import { taskSettings, tasks, taskVariants } from './tasks/task-plan.ts';
 
 export interface QualityCommandOptions extends OutputFiles {
@@ -99,20 +99,32 @@ async function openBackend({ backend: wanted, threads }: QualityCommandOptions, 
   return backend;
 }
 
-/** The result that `--out` holds, when it is of the same tasks. */
+/** The result that `--out` holds, when it is of the same tasks; null when there is none yet. */
 async function readBefore(out: string | undefined, settings: TaskSettings): Promise<QualityResult | null> {
   if (out === undefined) {
     throw new InvalidArgumentError({ what: '--resume needs the file to go on with.', fix: 'give it as --out FILE' });
   }
   if (!existsSync(out)) return null;
-  const before = parseQuality(JSON.parse(await readFile(out, 'utf8')), out);
-  if (before.tasks === null || JSON.stringify(before.tasks.settings) === JSON.stringify(settings)) return before;
+  const before = parseQuality(parseJson(out, await readFile(out, 'utf8')), out);
+  if (before.tasks === null) return before;
+  const wanted = JSON.stringify({ settings, tasks: tasks.map(taskFacts) });
+  const got = JSON.stringify({ settings: before.tasks.settings, tasks: before.tasks.tasks });
+  if (got === wanted) return before;
   throw new InvalidArgumentError({
     what: `${out} holds rows of other settings.`,
-    got: JSON.stringify(before.tasks.settings),
-    expected: JSON.stringify(settings),
+    got,
+    expected: wanted,
     fix: 'give the same --steps, or another file',
   });
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new InvalidFileError({ what: `${file} is not JSON.`, got, fix: 'give another file as --out', cause });
+  }
 }
 
 /** The command that repeats the bench, every setting spelled out. */

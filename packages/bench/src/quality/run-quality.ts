@@ -12,6 +12,7 @@ import {
   type QualityModel,
   type QualityResult,
   qualitySchema,
+  type TaskResults,
   type TaskSettings,
   type TaskVariant,
   type TestLossRow,
@@ -142,12 +143,17 @@ function refusal(model: Model, tokens: number, selfUpTo: number, targets: number
   return isPure || tokens <= selfUpTo ? null : 'each target would cost a prefill; --self-up-to allows it';
 }
 
+/** What the result says of a task. */
+export function taskFacts({ name, description, chance }: Task): TaskResults['tasks'][number] {
+  return { name, description, chance };
+}
+
 async function learnTasks(
   { backend, before, signal, onProgress }: QualityOptions,
   { settings, tasks, variants }: NonNullable<QualityOptions['tasks']>,
   update: Update,
 ): Promise<void> {
-  const facts = tasks.map(({ name, description, chance }) => ({ name, description, chance }));
+  const facts = tasks.map(taskFacts);
   const kept = before?.tasks?.rows ?? [];
   const rows = [];
   for (const task of tasks) {
