@@ -9,7 +9,7 @@ export { huggingFaceConfig, type Switches, switchedConfig } from './convert/targ
 export { Fingerprint } from './fingerprint.ts';
 export { splitQ80 } from './gguf/decode-blocks.ts';
 export { type FingerprintedWeights, modelFingerprint } from './model-fingerprint.ts';
-export { type ModelFiles, openModelFiles, openTokenizer } from './open-model-files.ts';
+export { type ModelFiles, openConfig, openModelFiles, openTokenizer } from './open-model-files.ts';
 export { parseTokens } from './parse-tokens.ts';
 export type { WeightDType } from './safetensors/dtypes.ts';
 export type { TensorEntry } from './safetensors/header.ts';

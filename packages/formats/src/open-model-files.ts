@@ -49,15 +49,8 @@ export interface ModelFiles {
 export async function openModelFiles(model: ModelSource | ByteSource, options: ReadOptions = {}): Promise<ModelFiles> {
   throwIfAborted(options.signal, `Opening ${model.name}`);
   if ('read' in model) return openGgufFiles(model, options);
-  const configFile = await model.open('config.json', options.signal);
-  if (configFile === null) return openGgufFiles(await ggufOf(model, options), options);
-  const json = parseJson(await readAll(configFile, maxConfigBytes, options.signal), {
-    name: configFile.name,
-    uniqueKeys: true,
-  });
-  const config = parseConfig(
-    isLlamaFamily(json) ? fromLlamaFamily(await withGenerationEnds(model, json, options)) : json,
-  );
+  const config = await folderConfig(model, options);
+  if (config === null) return openGgufFiles(await ggufOf(model, options), options);
   const weights = await openWeights(model, options);
   checkTensors(config, weights.tensors);
   const tokenizer = await openTokenizer(model, config, options);
@@ -69,6 +62,25 @@ export async function openModelFiles(model: ModelSource | ByteSource, options: R
     fingerprint: await fingerprintOf(config, weights, options),
     companions: (reading = {}) => readCompanions(model, reading),
   };
+}
+
+/**
+ * A model's configuration alone, of all that `openModelFiles` opens: its weights need not be there. Throws as that does.
+ */
+export async function openConfig(model: ModelSource | ByteSource, options: ReadOptions = {}): Promise<ModelConfig> {
+  const config = 'read' in model ? null : await folderConfig(model, options);
+  if (config !== null) return config;
+  const { openGguf } = await import('./gguf/open.ts');
+  return (await openGguf('read' in model ? model : await ggufOf(model, options), options)).config;
+}
+
+/** The configuration of a folder's config.json; null when it has none. */
+async function folderConfig(model: ModelSource, options: ReadOptions): Promise<ModelConfig | null> {
+  const file = await model.open('config.json', options.signal);
+  if (file === null) return null;
+  const bytes = await readAll(file, maxConfigBytes, options.signal);
+  const json = parseJson(bytes, { name: file.name, uniqueKeys: true });
+  return parseConfig(isLlamaFamily(json) ? fromLlamaFamily(await withGenerationEnds(model, json, options)) : json);
 }
 
 /** The one GGUF file of a folder without config.json. */

@@ -5,6 +5,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { modelFolder } from '@inattention/bench/node';
 import { InvalidArgumentError } from '@inattention/core';
 import { type ModelConfig, parameterCount } from '@inattention/core/math';
 import {
@@ -49,7 +50,7 @@ export interface Converted {
 export async function convert(settings: ConvertSettings, options: ContentOptions): Promise<Converted> {
   const { signal } = options;
   const reading = signal === undefined ? {} : { signal };
-  const files = await openModelFiles(await openModelAt(settings.from, {}, signal), reading);
+  const files = await openModelFiles(await openModelAt(await modelFolder(settings.from), {}, signal), reading);
   const config = switchedConfig(files.config, {
     attention: settings.attention,
     ...(settings.window !== undefined && { initialStateWindow: settings.window }),

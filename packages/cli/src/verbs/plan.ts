@@ -2,10 +2,9 @@
 
 import { formatBytes } from '@inattention/bench';
 import { modelFolder } from '@inattention/bench/node';
-import { InvalidFileError } from '@inattention/core';
 import { type ContextDType, type ContextPlan, plan, type WeightDType } from '@inattention/core/math';
-import { type ModelSource, openWeights, parseConfig } from '@inattention/formats';
-import { openDirectory } from '@inattention/formats/node';
+import { type ByteSource, type ModelSource, openConfig, openModelFiles, openWeights } from '@inattention/formats';
+import { openModelAt } from '@inattention/formats/node';
 import { type WantedWeightDType, weightDTypeOf } from '@inattention/model';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
@@ -26,7 +25,10 @@ interface PlanFlags {
 export function planCommand(terminal: Terminal): Command {
   return new Command('plan')
     .description('Predict the bytes of a context in each mode')
-    .requiredOption('--model <folder>', 'a shipped model such as small, or a folder with config.json')
+    .requiredOption(
+      '--model <folder>',
+      'a shipped model such as small, a folder with config.json, or a GGUF file; a URL of either',
+    )
     .requiredOption('--tokens <n>', 'length of the context', count(0))
     .option('--distinct <n>', 'distinct ids in it (default: as many as there can be)', count(0))
     .option('--budget <bytes>', 'bytes for weights, context and table together, such as 8GB', bytes)
@@ -47,12 +49,12 @@ Examples:
 }
 
 async function run(flags: PlanFlags, terminal: Terminal): Promise<void> {
-  const source = await openDirectory(await modelFolder(flags.model));
-  const config = await readConfig(source);
+  const source = await openModelAt(await modelFolder(flags.model), {}, terminal.signal);
+  const config = await openConfig(source);
   const planned = plan(config, {
     tokens: flags.tokens,
     dtype: flags.contextDtype,
-    weightDType: await weightDTypeOfFolder(source, flags.weightDtype),
+    weightDType: await weightDTypeOfFiles(source, flags.weightDtype),
     ...(flags.distinct !== undefined && { distinct: flags.distinct }),
     ...(flags.budget !== undefined && { budget: flags.budget }),
   });
@@ -60,22 +62,11 @@ async function run(flags: PlanFlags, terminal: Terminal): Promise<void> {
 }
 
 /** What loading would keep the weights in; f32 for a folder that has none. */
-async function weightDTypeOfFolder(source: ModelSource, wanted: WantedWeightDType): Promise<WeightDType> {
+async function weightDTypeOfFiles(source: ModelSource | ByteSource, wanted: WantedWeightDType): Promise<WeightDType> {
   if (wanted !== 'auto') return wanted;
+  if ('read' in source) return weightDTypeOf((await openModelFiles(source)).weights.tensors.values());
   const file = (await source.open('model.safetensors')) ?? (await source.open('model.safetensors.index.json'));
   return file === null ? 'f32' : weightDTypeOf((await openWeights(source)).tensors.values());
-}
-
-async function readConfig(source: ModelSource) {
-  const file = await source.open('config.json');
-  if (file === null) throw new InvalidFileError({ what: `${source.name} has no config.json.` });
-  const text = new TextDecoder().decode(await file.read(0, Math.min(file.size, 10_000_000)));
-  try {
-    return parseConfig(JSON.parse(text));
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new InvalidFileError({ what: `${file.name} is not valid JSON.`, got: cause.message, cause });
-  }
 }
 
 function planReport(planned: ContextPlan): string {

@@ -47,9 +47,6 @@ const unused = [
   'transformers_version',
 ];
 
-/** model_type of the families that are read. */
-export const llamaFamily: readonly string[] = [...families.keys()];
-
 /** True for the config.json of another project's model that `fromLlamaFamily` translates. */
 export function isLlamaFamily(json: unknown): json is Fields {
   return isRecord(json) && families.has(String(json.model_type));

@@ -152,7 +152,7 @@ function attentionBias(fields: ConfigReader): { readonly attentionBias?: Attenti
 function checkSupported(fields: ConfigReader): void {
   const type = fields.get('model_type');
   if (type !== 'inattention') {
-    refuse('model_type', type, '"inattention"', 'only models of this project can be opened by this version');
+    refuse('model_type', type, '"inattention", or one of the Llama family: llama, mistral, qwen2, qwen3');
   }
   for (const [name, neutral] of Object.entries(neutralValues)) {
     const value = fields.get(name);

@@ -32,12 +32,6 @@ export interface GgufHeader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
 }
 
-/** True for a file that starts as GGUF does. */
-export async function isGguf(source: ByteSource, signal?: AbortSignal): Promise<boolean> {
-  if (source.size < 4) return false;
-  return String.fromCharCode(...(await source.read(0, 4, signal))) === 'GGUF';
-}
-
 /**
  * Reads and checks a header; no tensor is read. Throws InvalidFileError, UnsupportedError (big-endian files, version 1,
  * unknown tensor types), AbortedError.
