@@ -16,7 +16,7 @@ const exclude = [
   ...defaultExclude,
   ...(long ? [] : ['**/*.long.test.ts']),
   ...(built
-    ? ['src/suite/webgpu-{attention,fused,generation,long,models}.test.ts', 'src/suite/cuda-contexts.test.ts']
+    ? ['src/suite/webgpu-{attention,fused,generation,long,models}.test.ts', 'src/suite/cuda-{contexts,generation,operations,scratch}.test.ts']
     : []),
 ];
 const inChromium = long ? 'webgpu-*' : 'webgpu-{generation,lost,primitives}';
@@ -69,6 +69,11 @@ export default defineConfig({
           globalSetup: needsTensorFlow.has(name) ? realLibrary : [],
         },
       })),
+      {
+        extends: true as const,
+        root: 'apps/playground',
+        test: { name: 'playground', include: ['{src,test}/**/*.test.ts'], exclude, env, testTimeout: 120_000 },
+      },
       {
         extends: true as const,
         root: 'packages/cpu',

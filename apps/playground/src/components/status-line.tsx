@@ -1,0 +1,32 @@
+/** What is going on, how far it is, how to stop it, and what went wrong. */
+
+import type { Playground } from '../playground.ts';
+import { usePlayground } from '../use-playground.ts';
+
+export function StatusLine({ playground }: { readonly playground: Playground }) {
+  const { busy, failure } = usePlayground(playground);
+  return (
+    <div className="status">
+      <p role="status" aria-live="polite" data-testid="status">
+        {busy === null ? 'Ready.' : `${capital(busy.what)}…`}
+      </p>
+      {busy !== null && busy.share !== null && <progress value={busy.share} aria-label={busy.what} />}
+      <button type="button" disabled={busy === null} onClick={() => playground.stop()}>
+        Stop
+      </button>
+      {failure !== null && (
+        <div role="alert" className="failure">
+          <p>
+            {failure.message}
+            {failure.fix !== undefined && ` To fix: ${failure.fix}.`}
+          </p>
+          <button type="button" onClick={() => playground.dismissFailure()}>
+            Dismiss
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

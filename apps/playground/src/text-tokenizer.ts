@@ -1,0 +1,46 @@
+/** Texts to ids, chunk by chunk: the ids of chunks seen before are remembered, so that an edit costs a chunk. */
+
+import { throwIfAborted } from '@inattention/core';
+import type { WorkerModel } from '@inattention/model/worker';
+import { joinIds } from './diff-ids.ts';
+import { chunksOf } from './text-chunks.ts';
+
+/** Chunks on their way to the worker at a time. */
+const atOnce = 64;
+
+/** Chunks that are remembered; beyond, all are forgotten. */
+const remembered = 100_000;
+
+export class TextTokenizer {
+  readonly #model: WorkerModel;
+  readonly #known = new Map<string, Int32Array>();
+
+  constructor(model: WorkerModel) {
+    this.#model = model;
+  }
+
+  async encode(text: string, signal: AbortSignal, onProgress: (share: number) => void): Promise<Int32Array> {
+    // Only byte-level BPE is known to keep letters and following spaces apart.
+    const chunks = this.#model.description.tokenizerName?.startsWith('BPE')
+      ? chunksOf(text)
+      : text === ''
+        ? []
+        : [text];
+    if (this.#known.size > remembered) this.#known.clear();
+    const lists: Int32Array[] = [];
+    for (let start = 0; start < chunks.length; start += atOnce) {
+      throwIfAborted(signal, 'Tokenizing');
+      lists.push(...(await Promise.all(chunks.slice(start, start + atOnce).map((chunk) => this.#idsOf(chunk)))));
+      if (chunks.length > atOnce) onProgress(Math.min(1, (start + atOnce) / chunks.length));
+    }
+    return joinIds(lists);
+  }
+
+  async #idsOf(chunk: string): Promise<Int32Array> {
+    const known = this.#known.get(chunk);
+    if (known !== undefined) return known;
+    const ids = await this.#model.encode(chunk);
+    this.#known.set(chunk, ids);
+    return ids;
+  }
+}
