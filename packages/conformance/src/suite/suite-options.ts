@@ -50,6 +50,11 @@ export interface SuiteOptions {
   readonly goldenCases?: readonly NamedGoldenCase[];
   /** Operations of the group `ledger`, each followed by a look at every byte; 10,000 by default, fewer if they are slow. */
   readonly ledgerOperations?: number;
+  /**
+   * Bytes that the backend may hold beyond the highest it ever had live, in the group `ledger`. 4 MiB by default; more
+   * where buffers that were given back stay until work that uses them is submitted.
+   */
+  readonly reservedBytes?: number;
   /** Random sequences of each mode and model of the group `contexts`; 30 by default, fewer if they are slow. */
   readonly contextSequences?: number;
   /** Told of every comparison, passed or not. */

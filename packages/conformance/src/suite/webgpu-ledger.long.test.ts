@@ -11,4 +11,5 @@ await ledgerSuite({
   createBackend: await webgpuBackends(),
   runner: { describe, test },
   ledgerOperations: 200,
+  reservedBytes: 16 * 1024 ** 2,
 });

@@ -8,5 +8,8 @@ import type { SuiteOptions } from '../suite-options.ts';
 import { ledgerTests } from './ledger-tests.ts';
 
 export function ledgerSuite(options: SuiteOptions): Promise<void> {
-  return conformanceGroup(options, 'ledger', (group) => ledgerTests(group, options.ledgerOperations ?? 10_000));
+  return conformanceGroup(options, 'ledger', (group) => {
+    const { ledgerOperations = 10_000, reservedBytes = 4 * 1024 ** 2 } = options;
+    ledgerTests(group, ledgerOperations, reservedBytes);
+  });
 }

@@ -14,9 +14,6 @@ import { smallConfigs, smallModel } from '../small-models.ts';
 import { actionSequences, type LedgerAction, vocabularySize } from './ledger-actions.ts';
 import { Population, tableRefused } from './population.ts';
 
-/** What the backend may hold, live and reserved, beyond the highest it ever had live. */
-const reservedBytes = 4 * 1024 ** 2;
-
 /** Operations between two looks at a session's logits; the last of a sequence has one too. */
 const logitsInterval = 50;
 
@@ -48,8 +45,11 @@ const kinds = { pure: 'inattention', hybrid: 'self' } as const;
 const positions = ['rope', 'alibi', 'learned', 'none'] as const;
 const windows = [1, 3] as const;
 
-/** Registers the test of `operations` operations in all, in equal parts for every kind of model. */
-export function ledgerTests(group: Group, operations: number, seed = 20_241_124): void {
+/**
+ * Registers the test of `operations` operations in all, in equal parts for every kind of model. `reserved`: bytes the
+ * backend may hold beyond the highest it ever had live.
+ */
+export function ledgerTests(group: Group, operations: number, reserved: number, seed = 20_241_124): void {
   const dtypes = (['f32', 'f16'] as const).filter((dtype) => group.capabilities.contextDTypes.includes(dtype));
   const count = Math.ceil(operations / (Object.keys(kinds).length * positions.length * windows.length));
   group.describe(`the ledger through ${operations} operations, seed ${seed}`, () => {
@@ -65,7 +65,7 @@ export function ledgerTests(group: Group, operations: number, seed = 20_241_124)
             initialStateWindow,
           };
           group.test(`${kind}, ${positionEmbeddingType}, w = ${initialStateWindow}`, (trial) =>
-            checkLedger(trial, config, dtypes, count, seed),
+            checkLedger(trial, config, dtypes, count, reserved, seed),
           );
         }
       }
@@ -78,6 +78,7 @@ async function checkLedger(
   config: ModelConfig,
   dtypes: readonly ContextDType[],
   count: number,
+  reserved: number,
   seed: number,
 ): Promise<void> {
   const ends = new Set<string>();
@@ -86,7 +87,7 @@ async function checkLedger(
   const property = fc.asyncProperty(actionSequences(dtypes), fc.boolean(), async (actions, budgeted) => {
     if (done >= count && !failed) return;
     try {
-      for (const end of await runSequence(trial, config, actions, budgeted)) ends.add(end);
+      for (const end of await runSequence(trial, config, actions, budgeted, reserved)) ends.add(end);
       done += actions.length;
     } catch (error) {
       failed = true;
@@ -110,6 +111,7 @@ async function runSequence(
   config: ModelConfig,
   actions: readonly LedgerAction[],
   budgeted: boolean,
+  reserved: number,
 ): Promise<ReadonlySet<string>> {
   const backend = await trial.createBackend();
   try {
@@ -119,15 +121,15 @@ async function runSequence(
     for (const [step, action] of actions.entries()) {
       const what = `after step ${step}: ${action.kind}`;
       const chosen = await population.perform(action);
-      expectLedger(population, what);
+      expectLedger(population, reserved, what);
       const look = step % logitsInterval === logitsInterval - 1 || step === actions.length - 1;
       if (!look || chosen === null || chosen.mirror.ids.length === 0) continue;
       await expectFresh(trial, chosen.session, chosen.mirror.ids, what);
       chosen.mirror.prefill();
-      expectLedger(population, `logits ${what}`);
+      expectLedger(population, reserved, `logits ${what}`);
     }
     population.dispose();
-    expectLedger(population, 'at the end');
+    expectLedger(population, reserved, 'at the end');
     expectSame(backend.ledger.live('context'), 0, 'bytes of contexts at the end');
     model.dispose();
     expectNothingHeld(backend);
@@ -138,7 +140,7 @@ async function runSequence(
 }
 
 /** The ledger is the mirror; a table with a budget keeps it, and holds at least the ids in use. */
-function expectLedger(population: Population, what: string): void {
+function expectLedger(population: Population, reserved: number, what: string): void {
   const { model, mirror, members } = population;
   const { backend, config } = model;
   const { live, host, peakLive, peakTotal } = backend.ledger.snapshot();
@@ -147,7 +149,7 @@ function expectLedger(population: Population, what: string): void {
   expectSame(host, mirror.host.bytes, `host bytes ${what}`);
   expectSame(live.activations, 0, `activations ${what}`);
   expectSame(live.scratch + live.gradients + live.optimizer, 0, `scratch ${what}`);
-  expectThat(peakTotal <= peakLive + reservedBytes, `${peakTotal} bytes held, ${peakLive} live at most, ${what}`);
+  expectThat(peakTotal <= peakLive + reserved, `${peakTotal} bytes held, ${peakLive} live at most, ${what}`);
   expectSame(model.tableBytes, live.table, `the model's count of its tables ${what}`);
   population.expectTables(what);
   for (const { session, mirror: one } of members) {
