@@ -25,13 +25,13 @@ export interface SamplingSettings {
   readonly maxTokens: number;
 }
 
-export interface NextToken {
+interface NextToken {
   readonly text: string;
   readonly probability: number;
 }
 
 /** A change of the context, and how long until the next token was known again. */
-export interface ContextChange {
+interface ContextChange {
   readonly position: number;
   readonly removed: number;
   readonly added: number;
@@ -44,7 +44,7 @@ export interface ContextChange {
   readonly stepMs: number;
 }
 
-export interface GenerationReport {
+interface GenerationReport {
   readonly tokens: number;
   readonly firstTokenMs: number;
   readonly tokensPerSecond: number;
@@ -57,19 +57,19 @@ export interface Continuation {
   readonly done: boolean;
 }
 
-export interface SessionReport {
+interface SessionReport {
   readonly mode: ContextMode;
   readonly contextBytes: number;
   readonly tableBytes: number;
 }
 
-export interface Failure {
+interface Failure {
   readonly message: string;
   readonly fix?: string;
 }
 
 /** What keeps the page busy, in words, and how far it is (0 … 1, null: unknown). */
-export interface Busy {
+interface Busy {
   readonly what: string;
   readonly share: number | null;
 }
