@@ -6,6 +6,7 @@ export type {
   AdamWArguments,
   AttendArguments,
   AttendBackwardArguments,
+  AttendEachArguments,
   AttendWeightsArguments,
   CrossEntropyArguments,
   CrossEntropyBackwardArguments,

@@ -50,7 +50,7 @@ export function attend(
 ): void {
   const headDim = load<i32>(view + fieldHeadDim);
   if (count <= fewQueries && decodes(view)) {
-    begin(out, maxima, sums, count * heads, headDim, accumulate);
+    beginRows(out, maxima, sums, count * heads, headDim, accumulate);
     for (let t = 0; t < count; t += 1) {
       const row = <usize>(t * heads) << 2;
       const query = queries + row * <usize>headDim;
@@ -58,7 +58,7 @@ export function attend(
       const target = out + row * <usize>headDim;
       decode(query, position, view, slopes, target, maxima + row, sums + row, heads, from, to, scale, slots, scratch);
     }
-    finish(out, sums, count * heads, headDim);
+    finishRows(out, sums, count * heads, headDim);
   } else {
     pass(0, <i32>queries);
     pass(1, <i32>positions);
@@ -109,7 +109,7 @@ function attendTileTask(task: i32): void {
 }
 
 /** Running outputs are kept unnormalised; nothing seen: lowest, 0, 0. */
-function begin(out: usize, maxima: usize, sums: usize, rows: i32, headDim: i32, accumulate: bool): void {
+export function beginRows(out: usize, maxima: usize, sums: usize, rows: i32, headDim: i32, accumulate: bool): void {
   for (let r = 0; r < rows; r += 1) {
     const at = (<usize>r) << 2;
     const row = out + ((<usize>r * <usize>headDim) << 2);
@@ -123,7 +123,7 @@ function begin(out: usize, maxima: usize, sums: usize, rows: i32, headDim: i32, 
   }
 }
 
-function finish(out: usize, sums: usize, rows: i32, headDim: i32): void {
+export function finishRows(out: usize, sums: usize, rows: i32, headDim: i32): void {
   for (let r = 0; r < rows; r += 1) {
     const row = out + ((<usize>r * <usize>headDim) << 2);
     const sum = load<f32>(sums + ((<usize>r) << 2));

@@ -24,13 +24,13 @@ const longSegmentLength: i32 = 8192;
 
 /** The length of the segments that `entries` positions are cut into: the same for any number of threads. */
 @inline
-function lengthFor(entries: i32, rotates: bool): i32 {
+export function lengthFor(entries: i32, rotates: bool): i32 {
   return !rotates && entries >= 2 * longSegmentLength ? longSegmentLength : segmentLength;
 }
 
 /** Segments computed before they are merged into the result: bounds what is kept of them. */
 @inline
-const waveSegments: i32 = 32;
+export const waveSegments: i32 = 32;
 
 /** Whether this way serves a view: whole vectors per head, and per half of a head where keys are rotated. */
 export function decodes(view: usize): bool {
@@ -43,7 +43,7 @@ export function decodes(view: usize): bool {
 
 /** f32 words of one segment's result: maxima, sums, outputs not yet divided by the sums. */
 @inline
-function partialWords(heads: i32, headDim: i32): i32 {
+export function partialWords(heads: i32, headDim: i32): i32 {
   return heads * (headDim + 2);
 }
 
@@ -62,7 +62,7 @@ export function decodeScratchWords(
 }
 
 @inline
-function threadWords(length: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
+export function threadWords(length: i32, heads: i32, headDim: i32, window: i32, slots: i32): i32 {
   const rows = sharedRowWords(length, heads, headDim, window, slots);
   return heads * (length + headDim) + max(valuesTogether * heads * headDim, rows);
 }
@@ -114,26 +114,55 @@ export function decode(
 }
 
 function decodeSegment(task: i32): void {
-  const query = <usize>argument(0);
   const view = <usize>argument(2);
   const heads = argument(4);
-  const scale = floatArgument(7);
-  const slots = argument(8);
-  const scratch = <usize>argument(9);
-  const firstPosition = load<i32>(view + fieldFirstPosition);
-  const length = argument(11);
-  const begin = (argument(10) + task) * length - firstPosition;
-  const start = max(argument(5), begin);
-  const count = min(argument(6), begin + length) - start;
-
   const headDim = load<i32>(view + fieldHeadDim);
   const window = load<i32>(view + fieldWindow);
+  const slots = argument(8);
+  const scratch = <usize>argument(9);
+  const length = argument(11);
   const words = partialWords(heads, headDim);
-  const maxima = scratch + ((<usize>(task * words)) << 2);
+  const own = <usize>(waveSegments * words + threadIndex() * threadWords(length, heads, headDim, window, slots));
+  decodePart(
+    <usize>argument(0),
+    argument(1),
+    view,
+    <usize>argument(3),
+    heads,
+    argument(5),
+    argument(6),
+    floatArgument(7),
+    slots,
+    length,
+    argument(10) + task,
+    scratch + ((<usize>(task * words)) << 2),
+    scratch + (own << 2),
+  );
+}
+
+/** Maxima, sums and outputs of one segment of entries [from, end) into `maxima`; `scores` is this thread's scratch. */
+export function decodePart(
+  query: usize,
+  position: i32,
+  view: usize,
+  slopes: usize,
+  heads: i32,
+  from: i32,
+  end: i32,
+  scale: f32,
+  slots: i32,
+  length: i32,
+  segment: i32,
+  maxima: usize,
+  scores: usize,
+): void {
+  const firstPosition = load<i32>(view + fieldFirstPosition);
+  const begin = segment * length - firstPosition;
+  const start = max(from, begin);
+  const count = min(end, begin + length) - start;
+  const headDim = load<i32>(view + fieldHeadDim);
   const sums = maxima + ((<usize>heads) << 2);
   const out = sums + ((<usize>heads) << 2);
-  const own = <usize>(waveSegments * words + threadIndex() * threadWords(length, heads, headDim, window, slots));
-  const scores = scratch + (own << 2);
   const rotated = scores + ((<usize>(heads * length)) << 2);
   const rows = rotated + ((<usize>(heads * headDim)) << 2);
 
@@ -144,8 +173,7 @@ function decodeSegment(task: i32): void {
     numberSlots(view, heads, start, count, slots, rows);
     sharedRowScores(view, query, heads, start, count, scores, length, rotated, rows);
   }
-  const slopes = <usize>argument(3);
-  const distance = argument(1) - firstPosition - start;
+  const distance = position - firstPosition - start;
   for (let h = 0; h < heads; h += 1) {
     const at = (<usize>h) << 2;
     const slope = slopes == 0 ? <f32>0 : load<f32>(slopes + at);
@@ -173,7 +201,7 @@ function softmax(
 }
 
 /** Joins a segment's result with the running one (not divided by its sums). */
-function merge(partial: usize, out: usize, maxima: usize, sums: usize, heads: i32, headDim: i32): void {
+export function merge(partial: usize, out: usize, maxima: usize, sums: usize, heads: i32, headDim: i32): void {
   const values = partial + ((<usize>(2 * heads)) << 2);
   for (let h = 0; h < heads; h += 1) {
     const at = (<usize>h) << 2;

@@ -2,6 +2,8 @@
 
 export { adamw } from './adamw';
 export { attend, attendScratchWords } from './attend';
+export { attendEach, attendEachScratchWords } from './decode-each';
+export { decodes } from './decode';
 export { attendWeights, weightsScratchWords } from './attend-weights';
 export { attendBackward, attendBackwardScratchWords } from './attend-backward';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';

@@ -170,6 +170,21 @@ export interface Kernels {
     slots: number,
     scratch: Address,
   ): void;
+  /** Whether `attendEach` serves a view. */
+  decodes(view: Address): number;
+  attendEachScratchWords(members: Address, count: number, heads: number, headDim: number): number;
+  attendEach(
+    queries: Address,
+    positions: Address,
+    members: Address,
+    slopes: Address,
+    out: Address,
+    count: number,
+    heads: number,
+    headDim: number,
+    scale: number,
+    scratch: Address,
+  ): void;
   attendWeights(
     queries: Address,
     position: number,

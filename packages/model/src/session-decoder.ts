@@ -4,8 +4,9 @@
  * holds no state of a session.
  */
 
-import { type EagerOperations, IndexTensor, type Tensor, throwIfAborted } from '@inattention/core';
+import { type ContextView, type EagerOperations, IndexTensor, type Tensor, throwIfAborted } from '@inattention/core';
 import {
+  attendViews,
   type Context,
   type ContextModel,
   consecutive,
@@ -174,7 +175,7 @@ export class SessionDecoder {
       const before = hidden;
       hidden = decoderLayer(operations, config, parameters, hidden, (queries, inputs) => {
         this.#writeSelf(parts, rows, layer, inputs);
-        return this.#attend(parts, layer, contextModel.rotate(queries, rows));
+        return this.#attend(parts, layer, contextModel.rotate(queries, rows), rows);
       });
       before.dispose();
     }
@@ -193,21 +194,50 @@ export class SessionDecoder {
   }
 
   /** Attention of rotated queries [T, H, C], each over the context its row belongs to: [T, H, C]. */
-  #attend(parts: readonly PlacedRows[], layer: number, queries: Tensor): Tensor {
+  #attend(parts: readonly PlacedRows[], layer: number, queries: Tensor, positions: IndexTensor): Tensor {
     const operations = this.#operations;
     const [only, ...others] = parts as readonly [PlacedRows, ...PlacedRows[]];
     if (others.length === 0) return only.context.attend(layer, queries, only.rows);
-    const out = operations.allocate(queries.shape);
-    const rowSize = queries.size / (queries.shape[0] as number); // H·C
-    for (const { context, start, positions, rows } of parts) {
-      operations.scope(() => {
-        const input = context.attend(layer, operations.slice(queries, start, positions.length), rows);
-        const [outOffset, length] = [start * rowSize, input.size];
-        const run = { inputOffset: 0, inputStride: 0, outStride: 0, outer: 1 };
-        operations.backend.primitives.copyBlock({ ...run, input, out, outOffset, length });
+    const views = parts.map(({ context, positions: { length } }) => (length === 1 ? context.view(layer) : null));
+    const joined = views.flatMap((view) => view ?? []);
+    if (joined.length === parts.length) return attendViews(this.#runtime.contextModel, queries, positions, joined);
+    return operations.scope(() => {
+      const out = operations.allocate(queries.shape);
+      const rows = parts.flatMap(({ start }, place) => (views[place] === null ? [] : [start]));
+      if (rows.length > 0) this.#attendJoined(rows, queries, positions, joined, out);
+      parts.forEach(({ context, start, positions: { length }, rows: own }, place) => {
+        if (views[place] !== null) return;
+        operations.scope(() => {
+          const attended = context.attend(layer, operations.slice(queries, start, length), own);
+          operations.backend.primitives.cast({ input: attended, out: operations.slice(out, start, length) });
+        });
       });
-    }
-    return out;
+      return out;
+    });
+  }
+
+  /** Attention of some rows of the pass, each over a view of its own, into the same rows of `out`. */
+  #attendJoined(
+    rows: readonly number[],
+    queries: Tensor,
+    positions: IndexTensor,
+    views: readonly ContextView[],
+    out: Tensor,
+  ): void {
+    const operations = this.#operations;
+    const { cast } = operations.backend.primitives;
+    operations.scope(() => {
+      const own = operations.allocate([rows.length, ...queries.shape.slice(1)]);
+      rows.forEach((row, place) => {
+        cast({ input: operations.slice(queries, row, 1), out: operations.slice(own, place, 1) });
+      });
+      const at = operations.index(rows.map((row) => positions.values[row] as number));
+      operations.own(at.tensor);
+      const attended = attendViews(this.#runtime.contextModel, own, at, views);
+      rows.forEach((row, place) => {
+        cast({ input: operations.slice(attended, place, 1), out: operations.slice(out, row, 1) });
+      });
+    });
   }
 
   /** Stores keys and values of a self layer's inputs u [T, D] where parts say so; nothing in inattention layers. */

@@ -38,7 +38,7 @@ export async function attentionBench(parts: BenchParts, sizes: AttentionSizes): 
     for (const constant of [true, false]) {
       const kernel = await peer.attention(sizes, inputs, constant);
       const name = `${peer.name}, K and V ${constant ? 'constant' : 'fed'}`;
-      const note = constant ? peer.notes.constant : peer.notes.fed;
+      const note = constant ? `${peer.notes.constant}; a cache that grows cannot be one` : peer.notes.fed;
       contestants.push(peerContestant(peer, kernel, { ...work, name, note }));
     }
   }

@@ -75,6 +75,24 @@ export interface AttendArguments {
 }
 
 /**
+ * Attention of each query over all of a context of its own, as `attend` computes it; its `max` and `sum` are not wanted. The
+ * contexts have the same numbers of key heads and the same head size, and may differ in everything else.
+ */
+export interface AttendEachArguments {
+  /** [T, H, C], rotated if the model uses rope. */
+  readonly queries: TensorView;
+  /** i32 [T] */
+  readonly positions: TensorView;
+  /** T of them, each with an entry at least. */
+  readonly contexts: readonly ContextView[];
+  /** f32 [H], or null for none. */
+  readonly slopes: TensorView | null;
+  readonly scale: number;
+  /** [T, H, C] */
+  readonly out: TensorView;
+}
+
+/**
  * Gradients of `attend` over dense keys and values (entry i at position firstPosition + i), recomputed from
  * logSumExp = max + log(sum), the lowest f32 for a query that sees nothing. gradQueries is written; gradKeys and
  * gradValues are added to.
@@ -169,6 +187,8 @@ export interface FusedOperations {
     readonly gradUp: TensorView;
   }): void;
   attend(args: AttendArguments): void;
+  /** Optional even where all others are there. */
+  attendEach?(args: AttendEachArguments): void;
   attendBackward(args: AttendBackwardArguments): void;
   attendWeights(args: AttendWeightsArguments): void;
   crossEntropy(args: CrossEntropyArguments): void;

@@ -123,6 +123,16 @@ export function attendView(model: ContextModel, queries: Tensor, positions: Inde
   return operations.scope(() => operations.attend(queries, positions, view, attendOptions(model)).out);
 }
 
+/** Attention of query t of [T, H, C] (rotated) at `positions[t]` over all of `views[t]`: [T, H, C]. */
+export function attendViews(
+  model: ContextModel,
+  queries: Tensor,
+  positions: IndexTensor,
+  views: readonly ContextView[],
+): Tensor {
+  return model.operations.attendEach(queries, positions, views, attendOptions(model));
+}
+
 /** What attention [T, H, C] over values without their bias lacks: b_V of each head's group, since weights add up to 1. */
 export function addValueBias({ operations, config, weights }: ContextModel, layer: number, attended: Tensor): Tensor {
   const bias = weights.layers[layer]?.valueBias ?? null;

@@ -3,6 +3,7 @@
  * implementations are kv-store, table-store, states-store and ids-store.
  */
 
+import type { ContextView } from '../backend/context-view.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ContextMode } from './context-mode.ts';
@@ -32,6 +33,8 @@ export interface ContextStore {
   apply(change: ContextChange): void;
   /** Attention of queries [T, H, C] (rotated) at `positions` over the context, in one layer: [T, H, C]. */
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor;
+  /** All of the context of a layer as one view, where attention over it is all there is to do; else null. */
+  view(layer: number): ContextView | null;
   /** The attention weights of one query [1, H, C]: [H, N]. */
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor;
   /** A store with the same contents that follows `ids`, a list equal to this store's at the moment. */

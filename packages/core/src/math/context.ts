@@ -4,6 +4,7 @@
  * since they come from hidden states; an edit drops them from the edit on.
  */
 
+import type { ContextView } from '../backend/context-view.ts';
 import { DisposedError, InvalidArgumentError, TokenOutOfRangeError, UnsupportedError } from '../errors/errors.ts';
 import type { IndexTensor } from '../operations/index-tensor.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -152,6 +153,12 @@ export class Context {
     return cache === undefined
       ? this.#parts.store.attend(layer, queries, positions)
       : attendView(this.model, queries, positions, cache.view());
+  }
+
+  /** All of a layer as one view, for attention of several contexts together; null where `attend` does more. */
+  view(layer: number): ContextView | null {
+    this.#alive();
+    return this.#parts.selfCaches.get(layer)?.view() ?? this.#parts.store.view(layer);
   }
 
   /** Attention weights of one query [1, H, C] in one layer: [H, N]. */

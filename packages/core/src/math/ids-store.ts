@@ -70,6 +70,10 @@ export class IdsStore implements ContextStore {
     });
   }
 
+  view(): null {
+    return null;
+  }
+
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
     const { length } = this.#index;
     if (!this.#absorbs(queries, length)) {

@@ -2,6 +2,7 @@
 
 export { alibiSlopes } from './alibi.ts';
 export { Context, type ContextOptions, checkTokens, type PreparedEdit } from './context.ts';
+export { attendViews } from './context-blocks.ts';
 export { type ContextDType, type ContextMode, contextModes } from './context-mode.ts';
 export { ContextModel } from './context-model.ts';
 export { attendScratchBytes } from './context-scratch.ts';

@@ -66,11 +66,15 @@ export class KvStore implements ContextStore {
   }
 
   attend(layer: number, queries: Tensor, positions: IndexTensor): Tensor {
-    return attendView(this.#model, queries, positions, this.#view(layer));
+    return attendView(this.#model, queries, positions, this.view(layer));
+  }
+
+  view(layer: number): ContextView {
+    return (this.#caches.get(layer) as KeyValueCache).view();
   }
 
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
-    return weightsOverView(this.#model, queries, position, this.#view(layer));
+    return weightsOverView(this.#model, queries, position, this.view(layer));
   }
 
   fork(_ids: IntegerList): KvStore {
@@ -81,10 +85,6 @@ export class KvStore implements ContextStore {
   dispose(): void {
     this.#index.dispose();
     for (const cache of this.#caches.values()) cache.dispose();
-  }
-
-  #view(layer: number): ContextView {
-    return (this.#caches.get(layer) as KeyValueCache).view();
   }
 
   #truncate(length: number): void {

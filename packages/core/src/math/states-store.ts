@@ -83,6 +83,10 @@ export class StatesStore implements ContextStore {
       : attendBlocks(this.#model, queries, positions, length, this.#blocks(layer));
   }
 
+  view(): null {
+    return null;
+  }
+
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
     const { length } = this.#index;
     return this.#absorbs(queries, length)

@@ -108,6 +108,11 @@ export class TableStore implements ContextStore, TableUser {
     }
   }
 
+  view(layer: number): ContextView | null {
+    const finishes = this.#kind === 'parts' || (this.#kind === 'sums' && hasValueBias(this.#model, layer));
+    return finishes ? null : this.#view(layer);
+  }
+
   weights(layer: number, queries: Tensor, position: IndexTensor): Tensor {
     const view = this.#view(layer);
     return this.#kind === 'parts'
@@ -185,6 +190,10 @@ export class TableStore implements ContextStore, TableUser {
       rope: angles,
     };
   }
+}
+
+function hasValueBias({ weights }: ContextModel, layer: number): boolean {
+  return (weights.layers[layer]?.valueBias ?? null) !== null;
 }
 
 function scaleArray(model: ContextModel): PagedArray {

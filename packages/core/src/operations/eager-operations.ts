@@ -14,7 +14,9 @@ import { Tensor } from '../tensor/tensor.ts';
 import { type AdamWOptions, type AdamWState, adamw } from './adamw.ts';
 import { type AttendOptions, attend } from './attend.ts';
 import { type AttendBackwardInputs, type AttentionGradients, attendBackward } from './attend-backward.ts';
+import { attendEach } from './attend-each.ts';
 import { type AttendWeightsOptions, attendWeights } from './attend-weights.ts';
+import type { ScoreOptions } from './attention-scores.ts';
 import { type AttentionState, logSumExp, mergeAttention } from './attention-state.ts';
 import { type CrossEntropy, crossEntropy, crossEntropyBackward } from './cross-entropy.ts';
 import { addInto, affine, binary, unary } from './elementwise.ts';
@@ -275,6 +277,11 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
 
   attend(queries: Tensor, positions: IndexTensor, view: ContextView, options: AttendOptions): AttentionState {
     return attend(this, queries, positions, view, options);
+  }
+
+  /** Attention of query t of [T, H, C] over all of `views[t]`: [T, H, C]. */
+  attendEach(queries: Tensor, positions: IndexTensor, views: readonly ContextView[], options: ScoreOptions): Tensor {
+    return attendEach(this, queries, positions, views, options);
   }
 
   mergeAttention(states: readonly AttentionState[]): AttentionState {

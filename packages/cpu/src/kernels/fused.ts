@@ -1,12 +1,14 @@
 /** The fused operations, all of them: argument passing to the kernels of the same names in assembly/. */
 
 import type { FusedOperations } from '@inattention/core';
-import { withContextRecord } from './context-record.ts';
+import { attendEachKernel } from './attend-each.ts';
+import { slotsOf, withContextRecord } from './context-record.ts';
 import { elements, flag, type KernelContext } from './kernel-context.ts';
 
 export function fusedKernels(context: KernelContext): FusedOperations {
   const { kernels } = context;
   return {
+    attendEach: attendEachKernel(context),
     rmsNorm({ input, weight, epsilon, out, inverseRms }) {
       const [rows = 0, width = 0] = input.shape;
       kernels.rmsNorm(
@@ -66,8 +68,8 @@ export function fusedKernels(context: KernelContext): FusedOperations {
     attend(args) {
       const { queries, positions, from, to, slopes, scale, accumulate, out, max, sum } = args;
       const [count = 0, heads = 0, headDim = 0] = queries.shape;
-      const { window, rows } = args.context;
-      const slots = Math.ceil((rows.pages.length * rows.rowsPerPage) / window);
+      const { window } = args.context;
+      const slots = slotsOf(args.context);
       const rotates = flag(args.context.rope !== null);
       const words = kernels.attendScratchWords(count, heads, headDim, window, slots, to - from, rotates);
       context.withScratch(words * 4, (scratch) =>
