@@ -105,7 +105,7 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--models <list>', 'folders, or names of shipped models, separated by commas', parseNames)
     .option('--text <file>', 'what they are tested on: .jsonl, text, .tokens, or a JSON array of ids')
     .option('--targets <n>', 'tokens whose loss is measured at each of --lengths (default: 512)', parseCount)
-    .option('--steps <n>', 'without --models: training steps of each row (default: 1500)', parseCount)
+    .option('--steps <n>', 'without --models: training steps of each row (default: 1200)', parseCount)
     .option('--resume', 'without --models: keep the rows that --out has from a run that ended early')
     .optionsGroup('How much is measured:')
     .option(

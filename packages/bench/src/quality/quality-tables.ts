@@ -26,7 +26,7 @@ export function qualityFacts(result: QualityResult): Fact[] {
       : [
           {
             name: 'Text',
-            value: `${text.name}, ${count(text.documents)} document${text.documents === 1 ? '' : 's'}${text.bytes === null ? '' : `, ${count(text.bytes)} bytes`}`,
+            value: `${text.name}, ${documentCount(text.documents)}${text.bytes === null ? '' : `, ${count(text.bytes)} bytes`}`,
           },
         ]),
     ...(settings === undefined
@@ -52,8 +52,7 @@ export function qualityTables(result: QualityResult): ReportTable[] {
 }
 
 function testLossTable({ testLoss }: QualityResult): ReportTable {
-  const [first, ...others] = testLoss?.rows ?? [];
-  const difference = (loss: number) => (first === undefined ? '' : signed(loss - first.loss));
+  const [first] = testLoss?.rows ?? [];
   return {
     title: 'Test loss',
     notes: [
@@ -67,13 +66,13 @@ function testLossTable({ testLoss }: QualityResult): ReportTable {
       right('tokens'),
       right('less the first'),
     ],
-    rows: (first === undefined ? [] : [first, ...others]).map(({ model, loss, lossTerms, bitsPerByte }) => [
+    rows: (testLoss?.rows ?? []).map(({ model, loss, lossTerms, bitsPerByte }, order) => [
       model,
       loss.toFixed(4),
       Math.exp(loss).toPrecision(4),
       bitsPerByte === null ? '' : bitsPerByte.toFixed(4),
       count(lossTerms),
-      difference(loss),
+      order === 0 || first === undefined ? '' : signed(loss - first.loss),
     ]),
   };
 }
@@ -85,7 +84,7 @@ function contextLossTable({ contextLoss }: QualityResult): ReportTable {
       contextLoss === null
         ? []
         : [
-            `Nats per token at ${count(contextLoss.targets)} targets in ${count(contextLoss.documents)} documents, the same for every length and model (seed ${contextLoss.seed}); each is foreseen from exactly so many tokens of its document before it.`,
+            `Nats per token at ${count(contextLoss.targets)} targets in ${documentCount(contextLoss.documents)}, the same for every length and model (seed ${contextLoss.seed}); each is foreseen from exactly so many tokens of its document before it.`,
             '“change”: the mean of the differences target by target from the length before. ± is one standard error.',
             ...verdicts(contextLoss.rows),
           ],
@@ -163,6 +162,10 @@ function signed(value: number): string {
 
 function count(value: number): string {
   return value.toLocaleString('en-US');
+}
+
+function documentCount(documents: number): string {
+  return `${count(documents)} document${documents === 1 ? '' : 's'}`;
 }
 
 function left(title: string): ReportColumn {
