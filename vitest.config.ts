@@ -16,7 +16,10 @@ const exclude = [
   ...defaultExclude,
   ...(long ? [] : ['**/*.long.test.ts']),
   ...(built
-    ? ['src/suite/webgpu-{attention,fused,generation,long,models}.test.ts', 'src/suite/cuda-{contexts,generation,operations,scratch}.test.ts']
+    ? [
+        'src/suite/webgpu-{attention,fused,generation,long,models}.test.ts',
+        'src/suite/cuda-{contexts,generation,operations,scratch}.test.ts',
+      ]
     : []),
 ];
 const inChromium = long ? 'webgpu-*' : 'webgpu-{generation,lost,primitives}';

@@ -5,7 +5,10 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { EagerOperations } from '@inattention/core';
 import { createCudaBackend } from '@inattention/cuda';
-import { createModel } from '@inattention/model';
+import { serializeConfig, writeSafetensors } from '@inattention/formats';
+import { createModel, randomWeights } from '@inattention/model';
+import { connectModels } from '@inattention/model/worker';
+import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 
 const { values: flags } = parseArgs({
   options: { layers: { type: 'string' }, tokens: { type: 'string' }, json: { type: 'boolean' } },
@@ -64,7 +67,8 @@ async function longestWait(work) {
 const backend = await createCudaBackend();
 const model = createModel(config, backend, { seed: 1 });
 const session = model.createSession({ context: 'kv' });
-await session.append(Array.from({ length: context }, (_, place) => (place * 7919) % config.vocabSize));
+const prompt = Array.from({ length: context }, (_, place) => (place * 7919) % config.vocabSize);
+await session.append(prompt);
 await session.nextLogits();
 
 let token = 1;
@@ -101,19 +105,28 @@ for (let round = 0; round < rounds; round += 1) {
   times.products.push(await time(products));
 }
 const here = await longestWait(async () => {
+  // ten steps, none of which lets go of the thread
   for (let count = 0; count < 10; count += 1) await step();
 });
 
-// The same in a worker thread, which loads the library and makes the model anew.
+// The same in a worker thread, by @inattention/model/worker: it loads the library and the same weights anew.
 session.dispose();
 model.dispose();
 backend.dispose();
-const worker = new Worker(new URL('./bench-cuda-worker.mjs', import.meta.url), { workerData: { config, context } });
-const next = () => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-await next();
+const files = new Map([
+  ['config.json', new TextEncoder().encode(JSON.stringify(serializeConfig(config)))],
+  ['model.safetensors', writeSafetensors([...randomWeights(config, { seed: 1 })])],
+]);
+const worker = new Worker(new URL('./bench-cuda-worker.mjs', import.meta.url));
+const remote = await connectModels(nodeEndpoint(worker)).load({ bytes: files });
+const away = await remote.createSession({ context: 'kv' });
+await away.append(prompt);
+await away.nextLogits();
 const there = await longestWait(async () => {
-  worker.postMessage(10);
-  await next();
+  for (let count = 0; count < 10; count += 1) {
+    await away.append([(count * 31 + 7) % config.vocabSize]);
+    await away.nextLogits();
+  }
 });
 await worker.terminate();
 

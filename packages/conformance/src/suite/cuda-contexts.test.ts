@@ -1,7 +1,7 @@
 /** The CUDA backend judged by the suite: contexts, errors and the ledger. */
 
-import { createCudaBackend } from '@inattention/cuda';
 import { describe, test, vi } from 'vitest';
+import { cudaBackends } from '../../test/cuda-here.ts';
 import { contextSuite } from './contexts/context-suite.ts';
 import { errorSuite } from './errors/error-suite.ts';
 import { ledgerSuite } from './ledger/ledger-suite.ts';
@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 240_000 });
 
 const options: SuiteOptions = {
   name: 'cuda',
-  createBackend: () => createCudaBackend(),
+  createBackend: await cudaBackends(),
   runner: { describe, test },
   ledgerOperations: 400,
 };

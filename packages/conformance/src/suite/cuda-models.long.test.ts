@@ -1,7 +1,7 @@
 /** The CUDA backend judged by the suite: golden cases of long texts, by composed operations too. */
 
-import { createCudaBackend } from '@inattention/cuda';
 import { describe, test, vi } from 'vitest';
+import { cudaBackends } from '../../test/cuda-here.ts';
 import { namedGoldenCases } from '../golden/golden-folders.ts';
 import { modelSuite } from './models/model-suite.ts';
 
@@ -9,7 +9,7 @@ vi.setConfig({ testTimeout: 240_000 });
 
 await modelSuite({
   name: 'cuda',
-  createBackend: () => createCudaBackend(),
+  createBackend: await cudaBackends(),
   runner: { describe, test },
   goldenCases: namedGoldenCases().filter(({ name }) => name.startsWith('long-')),
 });

@@ -1,7 +1,7 @@
 /** The CUDA backend judged by the suite: whole models. Long texts by composed operations: cuda-models.long.test.ts. */
 
-import { createCudaBackend } from '@inattention/cuda';
 import { afterAll, describe, test, vi } from 'vitest';
+import { cudaBackends } from '../../test/cuda-here.ts';
 import { namedGoldenCases } from '../golden/golden-folders.ts';
 import { modelSuite } from './models/model-suite.ts';
 import type { Measurement, TestRunner } from './suite-options.ts';
@@ -15,7 +15,7 @@ const cases = namedGoldenCases();
 const isLong = ({ name }: { readonly name: string }) => name.startsWith('long-');
 
 const shared = {
-  createBackend: () => createCudaBackend(),
+  createBackend: await cudaBackends(),
   onMeasurement: (measurement: Measurement) => {
     const key = measurement.operation + measurement.dtype;
     if (measurement.share > (worst.get(key)?.share ?? -1)) worst.set(key, measurement);

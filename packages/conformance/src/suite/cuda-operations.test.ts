@@ -4,15 +4,16 @@
  */
 
 import { type ContextMode, contextModes, type ModelConfig } from '@inattention/core/math';
-import { createCudaBackend } from '@inattention/cuda';
 import { describe, expect, test, vi } from 'vitest';
+import { cudaBackends } from '../../test/cuda-here.ts';
 import { randomIds, smallConfigs, smallModel } from './small-models.ts';
 
+const createBackend = await cudaBackends();
 vi.setConfig({ testTimeout: 120_000 });
 
 /** Calls of the 40th token after a prompt of 300, in a model of so many layers like GPT-2's: as many key heads as heads. */
 async function operationsOfStep(context: ContextMode, layers: number): Promise<number> {
-  using backend = await createCudaBackend();
+  using backend = await createBackend();
   const config: ModelConfig = {
     ...(smallConfigs['rope, w = 3'] as ModelConfig),
     numKeyValueHeads: 4,

@@ -1,9 +1,11 @@
 /** Scratch of attention on the CUDA backend, from 1 Ki to 128 Ki entries: under the bound it states, whatever the length. */
 
 import { type Backend, type ContextView, EagerOperations, IndexTensor, type Tensor } from '@inattention/core';
-import { attentionScratchBytes, createCudaBackend } from '@inattention/cuda';
+import { attentionScratchBytes } from '@inattention/cuda';
 import { describe, expect, test, vi } from 'vitest';
+import { cudaBackends } from '../../test/cuda-here.ts';
 
+const createBackend = await cudaBackends();
 vi.setConfig({ testTimeout: 120_000 });
 
 const [heads, kvHeads, headDim, rowsPerPage] = [4, 2, 16, 256];
@@ -33,7 +35,7 @@ function cacheOf(backend: Backend, operations: EagerOperations, length: number):
 
 describe.each([1, 64])('%d queries', (rows) => {
   test.each([1, 2, 4, 8, 16, 32, 64, 128])('%d Ki entries', async (kibi) => {
-    using backend = await createCudaBackend();
+    using backend = await createBackend();
     const operations = new EagerOperations(backend);
     const length = kibi * 1024;
     const view = cacheOf(backend, operations, length);

@@ -1,7 +1,7 @@
 /** The CUDA backend judged by the suite: operations. */
 
-import { createCudaBackend } from '@inattention/cuda';
 import { describe, test, vi } from 'vitest';
+import { cudaBackends } from '../../test/cuda-here.ts';
 import { attentionSuite } from './attention/attention-suite.ts';
 import { fusedSuite } from './fused/fused-suite.ts';
 import { primitivesSuite } from './primitives/primitives-suite.ts';
@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const options: SuiteOptions = {
   name: 'cuda',
-  createBackend: () => createCudaBackend(),
+  createBackend: await cudaBackends(),
   runner: { describe, test },
 };
 await primitivesSuite(options);

@@ -39,6 +39,7 @@ export async function setUpBinding(options: SetUpOptions = {}): Promise<BindingM
   } = options;
   expectPlatform();
   const wanted = await chooseLibrary(library, python);
+  if (wanted !== null) expectLibrary(wanted);
   const installed = installedBinding(folder);
   if (installed !== null && !force && fits(installed, wanted)) return installed;
 
