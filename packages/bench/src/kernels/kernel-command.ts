@@ -2,8 +2,9 @@
 
 import { selectBackend } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
+import { createCudaBackend } from '@inattention/cuda';
 import { createWebGpuBackend } from '@inattention/webgpu';
-import { type BackendName, backendCandidates } from '../backends.ts';
+import { type BackendName, backendCandidates, backendNames } from '../backends.ts';
 import type { BenchOutput } from '../bench-output.ts';
 import { environment } from '../environment.ts';
 import { checkOutputs, writeTexts } from '../outputs.ts';
@@ -27,7 +28,7 @@ const defaultRounds = 15;
 export const fewestRounds = 11;
 /** Engines compile WebAssembly for speed only after some calls: more than 20 were needed. */
 const cpuWarmUpCalls = 40;
-/** Pipelines are compiled by the first call, and clocks rise with the next ones. */
+/** Of GPUs: pipelines are compiled by the first call, and clocks rise with the next ones. */
 const webGpuWarmUpCalls = 10;
 /** ms of each contestant in each round. */
 const turnTime = 20;
@@ -50,7 +51,12 @@ export async function benchKernels(options: KernelCommandOptions, output: BenchO
     environment: environment(),
     command: `inattention bench --kernels --backend ${backend}${onCpu ? ` --threads ${threads.join(',')}` : ''} --rounds ${rounds}`,
     signal: output.signal,
-    createBackend: (count) => (count === null ? createWebGpuBackend() : createCpuBackend({ threads: count })),
+    createBackend: (count) =>
+      count !== null
+        ? createCpuBackend({ threads: count })
+        : backend === 'cuda'
+          ? createCudaBackend()
+          : createWebGpuBackend(),
     onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
   });
   const resultJson = `${JSON.stringify(result, null, 2)}\n`;
@@ -63,5 +69,5 @@ export async function benchKernels(options: KernelCommandOptions, output: BenchO
 async function bestBackend(): Promise<BackendName> {
   const { backend } = await selectBackend(backendCandidates());
   backend.dispose();
-  return backend.name === 'webgpu' ? 'webgpu' : 'cpu';
+  return backendNames.find((name) => name === backend.name) ?? 'cpu';
 }

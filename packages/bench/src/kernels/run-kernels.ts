@@ -49,7 +49,7 @@ export const kernelSizes: KernelSizes = {
 
 export interface KernelRunOptions extends Omit<MeasureOptions, 'threads'> {
   readonly backend: BackendName;
-  /** Numbers of threads on the CPU; [null] on WebGPU. */
+  /** Numbers of threads on the CPU; [null] on other backends. */
   readonly threads: readonly (number | null)[];
   readonly sizes: KernelSizes;
   /** Ids for the longest context. */
@@ -77,7 +77,8 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
     try {
       const software = backend.info.details.software === true;
       devices.push({ threads: count, device: backend.info.device, software });
-      const loaded = await (count === null ? loadWebGpuPeers() : loadPeers(count));
+      const loaded =
+        count !== null ? await loadPeers(count) : options.backend === 'webgpu' ? await loadWebGpuPeers() : [];
       for (const { facts } of loaded) {
         if (peers.some(({ name }) => name === facts.name)) continue;
         peers.push(facts);

@@ -12,6 +12,7 @@ export interface RunOptions {
 /** Standard output of `command`, trimmed; what it says on standard error goes to ours. */
 export async function runProgram(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { folder, fix } = options;
+  const shown = [command, ...args.map((arg) => (arg.includes('\n') ? '…' : arg))].join(' ');
   return await new Promise<string>((resolve, reject) => {
     const child = spawn(command, args, { ...(folder && { cwd: folder }), stdio: ['ignore', 'pipe', 'inherit'] });
     const chunks: Buffer[] = [];
@@ -19,11 +20,11 @@ export async function runProgram(command: string, args: readonly string[], optio
       reject(new BackendUnavailableError({ what: `${command} could not do its part of the set-up.`, got, fix, cause }));
     };
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.on('error', (error) => fail(`${[command, ...args].join(' ')}: ${error.message}`, error));
+    child.on('error', (error) => fail(`${shown}: ${error.message}`, error));
     child.on('close', (status) => {
       const output = Buffer.concat(chunks).toString().trim();
       if (status === 0) resolve(output);
-      else fail(`exit status ${status} of ${[command, ...args].join(' ')}`);
+      else fail(`exit status ${status} of ${shown}`);
     });
   });
 }
