@@ -11,7 +11,7 @@ import { tokenise } from '../tokenise.ts';
 import { positionsMarkdown, positionsReport } from './positions-report.ts';
 import { runPositions } from './run-positions.ts';
 
-export interface PositionsCommandOptions {
+interface PositionsCommandOptions {
   readonly positions: number;
   readonly lengths?: readonly number[];
   readonly shape?: Shape;

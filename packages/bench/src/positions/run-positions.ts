@@ -19,7 +19,7 @@ import {
   type StepRow,
 } from './positions-result.ts';
 
-export interface PositionsBenchOptions {
+interface PositionsBenchOptions {
   readonly backend: Backend;
   readonly shape: Shape;
   readonly window: number;

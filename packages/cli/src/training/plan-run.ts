@@ -33,15 +33,22 @@ export function planRun(config: ModelConfig, settings: RunSettings, backend?: Ba
   });
 }
 
-/** Throws BudgetExceededError for a plan that does not fit. */
-export function expectFits({ fits, peakBytes, memoryBudget }: TrainingPlan): void {
-  if (fits || memoryBudget === null) return;
+/**
+ * Throws BudgetExceededError for a plan that exceeds --memory, or what the backend has; the latter may have as little
+ * scratch as its kernels take.
+ */
+export function expectFits(
+  { peakBytes, kernelScratchBytes, memoryBudget }: TrainingPlan,
+  { memory }: RunSettings,
+): void {
+  const requiredBytes = peakBytes - (memory === undefined ? kernelScratchBytes : 0);
+  if (memoryBudget === null || requiredBytes <= memoryBudget) return;
   throw new BudgetExceededError({
     what: 'The run would exceed its memory.',
-    got: `${formatBytes(peakBytes)} (${peakBytes} bytes)`,
+    got: `${formatBytes(requiredBytes)} (${requiredBytes} bytes)`,
     expected: `at most ${formatBytes(memoryBudget)}`,
     fix: 'take a smaller --batch and --accumulate it, a shorter --context-length or fewer --positions; or raise --memory',
-    requiredBytes: peakBytes,
+    requiredBytes,
     budgetBytes: memoryBudget,
   });
 }

@@ -69,7 +69,7 @@ export async function runTraining(
   const prepared = await prepare(out, settings, terminal, async () => {
     const tokenizer = await openRunTokenizer(out, settings, base, sources, terminal);
     const config = extended ?? newConfig(settings, tokenizer.tokenizer);
-    expectFits(await planRun(config, settings));
+    expectFits(await planRun(config, settings), settings);
     await mkdir(out, { recursive: true });
     const tokens = await openTokenData(out, settings, sources, tokenizer.tokenizer, terminal);
     return { tokenizer, config, data: await batchesOf(tokens, settings, terminal.signal) };
@@ -77,7 +77,7 @@ export async function runTraining(
   const { backend } = await selectBackend(backendCandidates({ only: settings.backend }), onlyBackend(settings.backend));
   const folder = checkpoint?.path ?? settings.from;
   try {
-    expectFits(await planRun(prepared.config, settings, backend));
+    expectFits(await planRun(prepared.config, settings, backend), settings);
     using model =
       folder === undefined
         ? newModel(prepared.config, backend, settings)

@@ -18,7 +18,7 @@ import {
 export type BackendTraits = Pick<Backend, 'fused' | 'capabilities'>;
 
 /** A ledger that remembers what its peak was made of. */
-export class PeakLedger extends Ledger {
+class PeakLedger extends Ledger {
   #peak: LedgerSnapshot = this.snapshot();
 
   /** Bytes by purpose when they were most. */

@@ -224,6 +224,17 @@ describe('a run with a budget', () => {
     expect(() => new Trainer(model, { schedule, memoryBudget: 0 })).toThrow(InvalidArgumentError);
   });
 
+  it('of a backend with little memory, goes on where the steps themselves fit', async () => {
+    const { peakBytes } = await planTraining(smallConfig(), { batch: 2, length: 64, backend: cpu });
+    const small = await createCpuBackend({ threads: 1, maxBytes: 2 * (peakBytes - kernelScratchBytes) + 2 ** 21 });
+    using model = createModel(smallConfig(), small, { seed: 1 });
+    using trainer = new Trainer(model, { schedule });
+    expect((await trainer.step([batch])).loss).toBeGreaterThan(0);
+    const long: Batch = { texts: [text(seededTokens(1, 40_001))] };
+    await expect(trainer.step([long])).rejects.toThrow(BudgetExceededError);
+    small.dispose();
+  });
+
   it('gives the same bits however much is computed again', async () => {
     const losses = async (memoryBudget: number, checkpointing: Checkpointing) => {
       using model = createModel(smallConfig(), cpu, { seed: 1 });

@@ -49,7 +49,7 @@ export interface TrainingPlan {
   readonly context: BatchContextKind;
   /** Layers that are computed again for their gradients. */
   readonly checkpointedLayers: number;
-  /** Never exceeded by the ledger's peak of a run: `bytes` and the scratch of kernels. */
+  /** `bytes` and the scratch of kernels. The ledger's peak of a run does not exceed it on the CPU backend. */
   readonly peakBytes: number;
   /** Bytes by what they are for, when they are most. */
   readonly bytes: Readonly<Record<Purpose, number>>;
@@ -60,7 +60,10 @@ export interface TrainingPlan {
   readonly fits: boolean;
 }
 
-/** The kernels of a backend, at once: threads' panels, blocks of scores, partial sums. */
+/**
+ * What kernels take at once, at most: threads' panels, blocks of scores, partial sums. Tested on the CPU backend; kernels of
+ * others say what they take themselves, and for large products it can be more.
+ */
 export const kernelScratchBytes = 16 * 2 ** 20;
 
 /**

@@ -10,7 +10,7 @@ import { denseContext, type EagerOperations, lowestFloat, type Tensor } from '@i
 import type { Recorded } from '@inattention/core/autograd';
 import type { AttentionText } from './batch-rows.ts';
 
-export interface BatchAttentionOptions {
+interface BatchAttentionOptions {
   readonly texts: readonly AttentionText[];
   /** Factor on q·k. */
   readonly scale: number;

@@ -41,7 +41,7 @@ export interface BatchContext {
   readonly targets: IndexTensor;
 }
 
-export interface BatchLossOptions {
+interface BatchLossOptions {
   /** Of the loss. */
   readonly factor: number;
   /** So many layers, from the first on, are computed again for their gradients instead of kept. Default 0. */

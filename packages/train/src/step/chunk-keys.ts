@@ -26,7 +26,7 @@ export interface FinishWeights<V> {
   readonly keyNorm: V | null;
 }
 
-export interface FinishOptions {
+interface FinishOptions {
   readonly config: ModelConfig;
   readonly angles: RopeAngles | null;
 }
@@ -49,7 +49,7 @@ export function finishChunk(
 }
 
 /** What `differentiateChunk` finds. */
-export interface ChunkGradients extends FinishWeights<Tensor> {
+interface ChunkGradients extends FinishWeights<Tensor> {
   /** Of the sums, [c, G, C]. */
   readonly keys: Tensor;
   readonly values: Tensor;

@@ -119,6 +119,7 @@ it('refuses what a model cannot be trained on, and leaves nothing', () => {
     () =>
       computeGradients(model, [{ texts }]);
   expect(gradients()).toThrow(InvalidArgumentError);
+  expect(() => computeGradients(model, [])).toThrow(/needs a batch/);
   expect(gradients(text([1]))).toThrow(ShapeError);
   expect(gradients(text(seededTokens(1, 80)))).toThrow(ShapeError);
   expect(gradients(text([1, 2, 4000]))).toThrow(TokenOutOfRangeError);

@@ -4,7 +4,7 @@
  * activations of one at a time).
  */
 
-import type { EagerOperations, Tensor } from '@inattention/core';
+import { type EagerOperations, InvalidArgumentError, type Tensor } from '@inattention/core';
 import { RecordingOperations, type Variable } from '@inattention/core/autograd';
 import { collectWeights, type Model } from '@inattention/model';
 import type { Batch } from '../data/batch-source.ts';
@@ -34,6 +34,7 @@ export interface StepGradients {
  */
 export function computeGradients(model: Model, batches: readonly Batch[], options: ComputeOptions = {}): StepGradients {
   const parameters = parametersOf(model);
+  if (batches.length === 0) throw new InvalidArgumentError({ what: 'A step needs a batch.', got: 'none' });
   const operations = model.operations.separate('gradients');
   const parts = batches.map((batch) => segmentsOfBatch(batch, model.config, options.documents ?? 'separate'));
   const totals = new Map<string, Tensor>();

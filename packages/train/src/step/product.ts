@@ -2,7 +2,7 @@
 
 import type { EagerOperations, Tensor } from '@inattention/core';
 
-export interface ProductOptions {
+interface ProductOptions {
   /** Takes the transpose of `a`: it is stored [inner, rows]. */
   readonly transposeA?: boolean;
   /** Takes the transpose of `b`: it is stored [columns, inner]. */

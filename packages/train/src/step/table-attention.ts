@@ -30,7 +30,7 @@ import { productInto } from './product.ts';
 import { eachRowBlock } from './row-blocks.ts';
 import type { TableChunk, TableRows } from './table-rows.ts';
 
-export interface TableAttentionInputs extends StateTerms, FinishWeights<Tensor> {
+interface TableAttentionInputs extends StateTerms, FinishWeights<Tensor> {
   /** [n, H, C], rotated. */
   readonly queries: Tensor;
   /** g, [D] */
@@ -43,7 +43,7 @@ export interface TableAttentionInputs extends StateTerms, FinishWeights<Tensor> 
   readonly scales: Tensor;
 }
 
-export interface TableAttentionOptions {
+interface TableAttentionOptions {
   readonly rows: TableRows;
   readonly config: ModelConfig;
   readonly angles: RopeAngles | null;

@@ -1,6 +1,7 @@
 import { listGoldenCases, loadGoldenCase } from '@inattention/conformance/golden';
 import { EagerOperations, Tensor, UnsupportedError } from '@inattention/core';
 import type { AttentionBias, ModelConfig, PositionEmbeddingType, RopeScaling } from '@inattention/core/math';
+import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
 import { collectWeights, createModel, Model } from '@inattention/model';
 import fc from 'fast-check';
@@ -143,3 +144,30 @@ it('are the same by table row and by position, whatever the model, the texts and
     { numRuns: 60 },
   );
 }, 120_000);
+
+it('are the same without fused operations', async () => {
+  const batch: Batch = { texts: [text(seededTokens(1, 40), [3, 20, 37]), text(seededTokens(2, 12), [10])] };
+  const options = { context: 'tables', chunkLength: 16 } as const;
+  for (const positionEmbeddingType of ['rope', 'learned'] as const) {
+    const config = smallConfig({ positionEmbeddingType, queryKeyNorm: true, attentionBias: 'qkv' });
+    using fused = createModel(config, backend, random);
+    using plain = createModel(config, createHostBackend(), random);
+    const got = await numbersOf(computeGradients(plain, [batch], options));
+    const expected = await numbersOf(computeGradients(fused, [batch], options));
+    expect(got.loss).toBeCloseTo(expected.loss, 5);
+    const largest = Math.max(...[...expected.gradients.values()].map((numbers) => Math.max(...numbers.map(Math.abs))));
+    expect(worst(got.gradients, expected.gradients, largest / 100)).toBeLessThan(2e-4);
+  }
+});
+
+it('are the same on any number of threads, bit for bit', async () => {
+  const single = await createCpuBackend({ threads: 1 });
+  const batch: Batch = { texts: [text(seededTokens(1, 500), [30, 200, 370, 499 - 1])] };
+  const numbers: unknown[] = [];
+  for (const device of [backend, single]) {
+    using model = createModel(smallConfig(), device, random);
+    numbers.push(await numbersOf(computeGradients(model, [batch], { context: 'tables', chunkLength: 64 })));
+  }
+  single.dispose();
+  expect(numbers[1]).toEqual(numbers[0]);
+});

@@ -54,7 +54,7 @@ export interface TableRows {
 const chunkNumbers = 2 ** 18;
 
 /** Positions of a chunk: few enough for its keys, values and states, enough for products to be products. */
-export function chunkLength({ hiddenSize, numKeyValueHeads, headDim }: ModelConfig): number {
+function chunkLength({ hiddenSize, numKeyValueHeads, headDim }: ModelConfig): number {
   const width = Math.max(hiddenSize, numKeyValueHeads * headDim);
   return Math.min(4096, Math.max(256, 2 ** Math.floor(Math.log2(chunkNumbers / width))));
 }

@@ -51,7 +51,7 @@ export class ComputationChooser {
     const { documents = 'separate', context = 'auto', checkpointing = 'auto' } = this.#settings;
     const { config } = this.#model;
     const { memoryBudget = this.#model.backend.capabilities.maxTotalBytes } = this.#settings;
-    if (!Number.isFinite(memoryBudget)) {
+    if (!Number.isFinite(memoryBudget) || batches.length === 0) {
       return { documents, context, checkpointedLayers: checkpointing === 'layers' ? config.numHiddenLayers : 0 };
     }
     const segments = batches.map((batch) => segmentsOfBatch(batch, config, documents));
@@ -61,10 +61,12 @@ export class ComputationChooser {
     const plan = await this.#plan(sizes, first, memoryBudget);
     if (plan.fits) return { documents, context: first, checkpointedLayers: plan.checkpointedLayers };
     const others = context === 'auto' && !config.attentionTypes.slice(1).includes('self');
-    const other = first === 'dense' ? 'tables' : 'dense';
-    const second = others ? await this.#plan(sizes, other, memoryBudget) : plan;
-    if (second.fits) return { documents, context: other, checkpointedLayers: second.checkpointedLayers };
-    throw tooMuch(plan.peakBytes < second.peakBytes ? plan : second, sizes, memoryBudget);
+    const second = others ? await this.#plan(sizes, first === 'dense' ? 'tables' : 'dense', memoryBudget) : plan;
+    const least = second.fits || second.peakBytes < plan.peakBytes ? second : plan;
+    // What a backend has is no budget: it may have as little scratch as its kernels take.
+    const needed = least.peakBytes - (this.#settings.memoryBudget === undefined ? least.kernelScratchBytes : 0);
+    if (needed > memoryBudget) throw tooMuch(needed, sizes, memoryBudget);
+    return { documents, context: least.context, checkpointedLayers: least.checkpointedLayers };
   }
 
   async #plan(sizes: StepSizes, context: BatchContextKind, memoryBudget: number): Promise<TrainingPlan> {
@@ -107,15 +109,15 @@ function roundUp(count: number): number {
   return Math.ceil(count / step) * step;
 }
 
-function tooMuch(plan: TrainingPlan, sizes: StepSizes, budgetBytes: number): BudgetExceededError {
+function tooMuch(requiredBytes: number, sizes: StepSizes, budgetBytes: number): BudgetExceededError {
   const { batch, length, positions, accumulate } = sizes;
   const counted = positions < length ? `, losses of ${positions}` : '';
   return new BudgetExceededError({
     what: 'A step of training would exceed the memory budget.',
-    got: `${plan.peakBytes} bytes for ${batch} texts of ${length} positions${counted}${accumulate > 1 ? `, ${accumulate} batches` : ''}`,
+    got: `${requiredBytes} bytes for ${batch} texts of ${length} positions${counted}${accumulate > 1 ? `, ${accumulate} batches` : ''}`,
     expected: `at most ${budgetBytes} bytes`,
     fix: 'take smaller batches and accumulate them, shorter texts, or losses of fewer positions; or raise the budget',
-    requiredBytes: plan.peakBytes,
+    requiredBytes,
     budgetBytes,
   });
 }
