@@ -49,7 +49,7 @@ export type BinaryName = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv' | 'DivNoNan' | 'Max
 export type ReductionName = 'Sum' | 'Max' | 'EuclideanNorm';
 
 /** Whether a permutation only moves axes of length 1, in which case TensorFlow does not copy. */
-export function keepsOrder(shape: readonly number[], axes: readonly number[]): boolean {
+function keepsOrder(shape: readonly number[], axes: readonly number[]): boolean {
   const moving = axes.filter((axis) => shape[axis] !== 1);
   return moving.every((axis, place) => place === 0 || axis > (moving[place - 1] as number));
 }

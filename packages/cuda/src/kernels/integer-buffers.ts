@@ -17,7 +17,7 @@ export function writableIntegers(context: KernelContext, view: TensorView): Int3
 }
 
 /** The host's words of a buffer, brought here if they are on the device; a write to them is announced. */
-export function hostIntegers(context: KernelContext, buffer: DeviceBuffer): Int32Array {
+function hostIntegers(context: KernelContext, buffer: DeviceBuffer): Int32Array {
   const { memory } = context;
   buffer.version += 1;
   if (buffer.integers !== null) return buffer.integers;

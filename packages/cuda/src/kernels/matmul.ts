@@ -9,7 +9,7 @@ import { viewPart } from '../memory/view-part.ts';
 import type { KernelContext } from './kernel-context.ts';
 
 /** Floats of a stored weight that are expanded at a time, at most (16 MiB), or one column if that is longer. */
-export const expandedWeightElements = 2 ** 22;
+const expandedWeightElements = 2 ** 22;
 
 export function matmul(context: KernelContext, args: MatmulArguments): void {
   const { a, b, out, batch, rows, columns, inner, transposeA, transposeB, strideA, strideB, scale, accumulate } = args;

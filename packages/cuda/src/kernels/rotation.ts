@@ -20,12 +20,6 @@ interface Kept {
 /** Bytes of rotations that are kept; one beyond that is made for one call. */
 const maxKeptBytes = 2 ** 21;
 
-/** What rotates rows at positions: [n, 1, C] each. */
-export interface Rotation {
-  readonly cos: Handle;
-  readonly sin: Handle;
-}
-
 export class Rotations {
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;

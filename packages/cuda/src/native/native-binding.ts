@@ -12,7 +12,7 @@ export interface OperationAttribute {
 }
 
 /** What an operation returns for each result. */
-export interface NativeTensor {
+interface NativeTensor {
   readonly id: number;
   readonly shape: readonly number[];
   /** TensorFlow's number of the dtype. */

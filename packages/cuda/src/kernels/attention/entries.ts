@@ -111,7 +111,7 @@ function decode({ operations }: KernelContext, words: Handle, shape: readonly nu
 }
 
 /** Entries [start, start + count) put together: the formula of ContextView. */
-export function expand(context: KernelContext, rotations: Rotations, view: ContextView, start: number, count: number) {
+function expand(context: KernelContext, rotations: Rotations, view: ContextView, start: number, count: number) {
   const { kvHeads, headDim, firstPosition, rope, scale } = view;
   const { operations } = context;
   const factor = scale === null ? null : scaleOf(context, view, scale, start, count); // [n, 1]
