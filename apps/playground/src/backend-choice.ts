@@ -1,6 +1,6 @@
 /** Which backend the page was asked for: `?backend=cpu`, `webgpu`, or what fits. The worker is told by its name. */
 
-export const backendChoices = ['auto', 'webgpu', 'cpu'] as const;
+const backendChoices = ['auto', 'webgpu', 'cpu'] as const;
 
 export type BackendChoice = (typeof backendChoices)[number];
 
