@@ -41,6 +41,24 @@ export interface RowPlan {
 export const outcomes = ['measured', 'extrapolated', 'refused', 'unreached'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/** All dispatches of one kernel in a step. */
+export interface KernelTime {
+  readonly kernel: string;
+  readonly dispatches: number;
+  /** Floating-point operations, as the kernel counts them. */
+  readonly flops: number;
+  /** Bytes that must be read and written at least. */
+  readonly bytes: number;
+  /** On the device; null where it has no timestamps. */
+  readonly milliseconds: number | null;
+}
+
+/** One decode step, by kernel, the one that took longest first. */
+export interface StepProfile {
+  readonly submissions: number;
+  readonly kernels: readonly KernelTime[];
+}
+
 export interface SweepRow {
   readonly tokens: number;
   readonly variant: Variant;
@@ -64,6 +82,8 @@ export interface SweepRow {
   readonly timeToFirstTokenRevisited: Timing | null;
   /** Per token after that. */
   readonly decode: Timing | null;
+  /** What the kernels of a decode step took, where the backend tells. */
+  readonly decodeProfile?: StepProfile;
   /** Largest |logit − logit of mode kv| over the largest |logit|, at the first token; null for `self`. */
   readonly disagreement: number | null;
 }

@@ -11,6 +11,14 @@ const dtype = v.picklist(['f32', 'f16']);
 
 const timing = v.object({ median: amount, rounds: count, extrapolated: v.exactOptional(v.string()) });
 
+const kernel = v.object({
+  kernel: v.string(),
+  dispatches: count,
+  flops: amount,
+  bytes: amount,
+  milliseconds: v.nullable(amount),
+});
+
 const row = v.object({
   tokens: count,
   variant,
@@ -31,6 +39,7 @@ const row = v.object({
   warmRefused: v.exactOptional(v.string()),
   timeToFirstTokenRevisited: v.nullable(timing),
   decode: v.nullable(timing),
+  decodeProfile: v.exactOptional(v.object({ submissions: count, kernels: v.array(kernel) })),
   disagreement: v.nullable(amount),
 });
 

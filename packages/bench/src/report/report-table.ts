@@ -4,6 +4,7 @@
  */
 
 import type { SweepResult, SweepRow, Timing } from '../result.ts';
+import { profileTable } from './profile-table.ts';
 import { type Ratio, ratiosOf } from './ratios.ts';
 import { formatBytes, formatMilliseconds, formatRatio, formatTokens } from './units.ts';
 
@@ -22,7 +23,8 @@ export interface ReportTable {
 
 /** Every table of what was measured, in order; the plan's comes after the remarks. */
 export function reportTables(result: SweepResult): ReportTable[] {
-  const tables = [memoryTable(result), timeTable(result), tableStates(result), lengthTable(result)];
+  const measured = [memoryTable(result), timeTable(result), tableStates(result), lengthTable(result)];
+  const tables = [...measured, profileTable(result)];
   return tables.filter(({ rows }) => rows.length > 0);
 }
 

@@ -103,6 +103,7 @@ export class Cell {
       ...(warm === null && first.warmRefused !== undefined && { warmRefused: first.warmRefused }),
       timeToFirstTokenRevisited: timingOf(this.#measured.flatMap(({ revisitedMs }) => revisitedMs)),
       decode: this.decode,
+      ...(first.decodeProfile !== null && { decodeProfile: first.decodeProfile }),
       disagreement: variant === 'self' ? null : this.#disagreement(first.logits, cells),
     };
   }

@@ -6,7 +6,8 @@
 import { InAttentionError } from '@inattention/core';
 import { type ContextDType, type ContextMode, weightBytes } from '@inattention/core/math';
 import type { Model, Progress, RunOptions, Session } from '@inattention/model';
-import type { Variant } from '../result.ts';
+import type { StepProfile, Variant } from '../result.ts';
+import { profileStep } from './decode-profile.ts';
 
 export interface MeasureOptions {
   readonly variant: Variant;
@@ -36,6 +37,8 @@ export interface Measurement {
   /** Empty where there is no table. */
   readonly revisitedMs: readonly number[];
   readonly decodeMs: readonly number[];
+  /** One more step after those, by kernel; null where the backend does not tell. */
+  readonly decodeProfile: StepProfile | null;
   readonly logits: Float32Array;
 }
 
@@ -59,12 +62,13 @@ export async function measure(model: Model, options: MeasureOptions): Promise<Me
   const { ms: coldMs, logits } = await firstToken(session, options, 'first token');
   const { contextBytes, tableBytes } = session;
   const decodeMs = await decode(session, options);
+  const decodeProfile = await profileStep(model.backend, () => decodeOnce(session, options, 0));
   const peakBytes = weightBytes(model.config, model.weightDType) + ledger.snapshot().peakLive - before;
   session.dispose();
   // In this order: the table still has the text's rows.
   const revisitedMs = variant === 'tables' ? await measureRevisited(model, options) : [];
   const warm = variant === 'tables' ? await measureWarm(model, options) : { warmMs: null };
-  return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, revisitedMs, decodeMs, logits };
+  return { contextBytes, tableBytes, peakBytes, coldMs, ...warm, revisitedMs, decodeMs, decodeProfile, logits };
 }
 
 /** The first token of the text in new sessions when the table, kept, has every id of it: about a decode step each. */
@@ -107,19 +111,23 @@ async function firstToken(session: Session, options: MeasureOptions, what: strin
 }
 
 async function decode(session: Session, options: MeasureOptions): Promise<number[]> {
-  const { text, length, decodeSteps, decodeTime } = options;
-  const run = { signal: options.signal };
+  const { decodeSteps, decodeTime } = options;
   const times: number[] = [];
   const begin = performance.now();
   for (let step = 0; step < decodeSteps; step += 1) {
     if (step > 0 && performance.now() - begin > decodeTime) break;
     options.onStep?.('decoding', step / decodeSteps);
     const start = performance.now();
-    await session.append(text.subarray(length + step, length + step + 1), run);
-    await session.nextLogits(run);
+    await decodeOnce(session, options, step);
     times.push(performance.now() - start);
   }
   return times;
+}
+
+/** Takes in the token that follows the text after `step` others, and computes the logits after it. */
+async function decodeOnce(session: Session, { text, length, signal }: MeasureOptions, step: number): Promise<void> {
+  await session.append(text.subarray(length + step, length + step + 1), { signal });
+  await session.nextLogits({ signal });
 }
 
 function runOptions({ signal, onStep }: MeasureOptions, what: string): RunOptions {
