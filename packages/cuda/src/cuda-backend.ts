@@ -97,7 +97,7 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
   };
   return {
     specificationVersion: 'v1',
-    name: 'cuda',
+    name: gpu && tf32 ? 'cuda-tf32' : 'cuda', // tolerances go by the name
     info: {
       device: deviceName(gpu, driver?.gpus.at(-1), binding.TF_Version),
       details: {

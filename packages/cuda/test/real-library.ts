@@ -5,7 +5,7 @@
  */
 
 import { createRequire } from 'node:module';
-import { setUpBinding } from '../src/setup.ts';
+import { hasNvidiaDevice, setUpBinding } from '../src/setup.ts';
 
 interface Addon {
   readonly TF_Version: string;
@@ -16,7 +16,12 @@ export async function setup(): Promise<void> {
   const say = (line: string) => process.stderr.write(`@inattention/cuda: ${line}\n`);
   let manifest: Awaited<ReturnType<typeof setUpBinding>>;
   try {
-    manifest = await setUpBinding({ onProgress: say });
+    manifest = await setUpBinding({ onProgress: say }).catch((error: unknown) => {
+      if (!hasNvidiaDevice()) throw error;
+      say('THERE IS AN NVIDIA GPU, BUT NO TENSORFLOW FOR IT. The tests run on the CPU.');
+      say(error instanceof Error ? error.message : String(error));
+      return setUpBinding({ library: 'cpu', onProgress: say });
+    });
   } catch (error) {
     say('NO REAL TENSORFLOW COULD BE SET UP. The conformance suite runs on tfjs-core instead, which proves less.');
     say(error instanceof Error ? error.message : String(error));

@@ -165,6 +165,19 @@ export const tolerances: readonly ToleranceRule[] = [
   ),
   rule('loss', 'f16', '*', { atol: 5e-2, rtol: 5e-3 }, 'As logits of f16 contexts.'),
   rule('gradient', 'f32', '*', { relativeToMax: 2e-4 }, 'As logits, through every operation twice.'),
+
+  // cuda with `tf32: true` on Ampere and newer. Derived, not measured: no such GPU was at hand.
+  ...(['f32', 'f16', 'i8'] as const).map((dtype) =>
+    rule('matmul', dtype, 'cuda-tf32', { relativeToMax: 2e-3 }, 'Factors are rounded to 10 bits: 2⁻¹¹ each.'),
+  ),
+  ...(['f32', 'f16'] as const).flatMap((dtype) => [
+    rule('attend', dtype, 'cuda-tf32', { relativeToMax: 3e-2 }, 'Scores up to 30 are off by 30 · 2⁻¹¹.'),
+    rule('attendWeights', dtype, 'cuda-tf32', { relativeToMax: 3e-2 }, 'As attend.'),
+    rule('logits', dtype, 'cuda-tf32', { relativeToMax: 3e-2 }, 'As attend, layer by layer.'),
+    rule('loss', dtype, 'cuda-tf32', { atol: 1e-1, rtol: 1e-2 }, 'As logits.'),
+  ]),
+  rule('attendBackward', 'f32', 'cuda-tf32', { relativeToMax: 6e-2 }, 'As attend, and differences may cancel.'),
+  rule('gradient', 'f32', 'cuda-tf32', { relativeToMax: 6e-2 }, 'As logits, through every operation twice.'),
 ];
 
 /** The tolerance of an operation: the backend's own rule, or else the one for every backend. */
