@@ -28,7 +28,7 @@ if (!Object.hasOwn(recipes, name) || run === undefined) {
   writeFileSync(own, modelSource(model));
   const shipped = Object.keys(recipes).filter((one) => existsSync(join(root, `src/shipped/${one}.ts`)));
   writeFileSync(list, listSource(shipped));
-  spawnSync('npx', ['biome', 'check', '--write', own, list], { cwd: root, stdio: 'inherit' });
+  spawnSync(join(root, '../../node_modules/.bin/biome'), ['check', '--write', own, list], { stdio: 'inherit' });
   const { testLoss, check } = model.record;
   console.log(`${name}: test loss ${testLoss.loss} over ${testLoss.lossTerms} tokens; check ${check.loss}`);
 }
