@@ -74,13 +74,15 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
       fix: 'see `inattention doctor`, or use the CPU backend, which is made for that',
     });
   }
+  // What holds is what CUDA was told when it started: by `tf32`, by the environment, or, with a tf handed in, by neither.
+  const rounds = gpu && process.env.NVIDIA_TF32_OVERRIDE !== '0';
   const driver = gpu ? await nvidiaDriver() : null;
   const maxTotalBytes = options.maxBytes ?? (gpu ? Number.POSITIVE_INFINITY : totalmem());
   const ledger = new Ledger();
   const runtime = new Runtime(binding, ledger);
   const limits = { maxBufferBytes: Math.min(maxBufferBytes, maxTotalBytes), maxTotalBytes };
   const memory = new DeviceMemory(new TensorOperations(runtime), ledger, limits);
-  const kernels = makeKernels(memory, { tf32: gpu && tf32 });
+  const kernels = makeKernels(memory, { tf32: rounds });
   const range = (buffer: Parameters<Backend['free']>[0], byteOffset: number, byteLength: number) => {
     const own = memory.buffer(buffer);
     if (byteOffset >= 0 && byteOffset % 4 === 0 && byteOffset + byteLength <= own.byteLength) return own;
@@ -97,7 +99,7 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
   };
   return {
     specificationVersion: 'v1',
-    name: gpu && tf32 ? 'cuda-tf32' : 'cuda', // tolerances go by the name
+    name: rounds ? 'cuda-tf32' : 'cuda', // tolerances go by the name
     info: {
       device: deviceName(gpu, driver?.gpus.at(-1), binding.TF_Version),
       details: {
@@ -105,7 +107,7 @@ export async function createCudaBackend(options: CudaBackendOptions = {}): Promi
         tensorflow: binding.TF_Version,
         binding: source,
         library,
-        tf32: gpu && tf32,
+        tf32: rounds,
         ...(driver !== null && { driver: driver.version }),
       },
     },
