@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AbortedError, InvalidFileError } from '@inattention/core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { fileSource, openDirectory, openFiles } from './node.ts';
+import { fileSource, openDirectory, openFiles, openModelAt } from './node.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -74,4 +74,9 @@ it('opens files that each have a URL of their own', async () => {
   expect(await source.list?.()).toEqual(['config.json']);
   expect(() => openFiles({ 'config.json': 'https://example.org/config.json' })).toThrow(InvalidFileError);
   expect(() => openFiles({ '../config.json': pathToFileURL(folder) })).toThrow('outside its folder');
+});
+
+it('refuses what looks like a URL and is none', async () => {
+  await expect(openModelAt('http://')).rejects.toThrow(InvalidFileError);
+  await expect(openModelAt('https://[')).rejects.toThrow('The URL of the model cannot be read');
 });

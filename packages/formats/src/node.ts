@@ -108,6 +108,13 @@ export async function openModelAt(
   signal?: AbortSignal,
 ): Promise<ModelSource | ByteSource> {
   if (/^https?:\/\//i.test(place)) {
+    if (!URL.canParse(place)) {
+      throw new InvalidFileError({
+        what: 'The URL of the model cannot be read.',
+        got: place,
+        expected: 'https://host/path',
+      });
+    }
     if (!/\.gguf$/i.test(new URL(place).pathname)) return openUrl(place, options);
     const file = await urlSource(place, options, signal);
     if (file !== null) return file;

@@ -24,6 +24,40 @@ it('tells what the template refuses, and a template that cannot be parsed', asyn
   await expect(renderChat(template('{% if %}'), messages)).rejects.toThrow(InvalidFileError);
 });
 
+const filled = "{% set n = namespace(t='x') %}{% for i in range(60) %}";
+it.each([
+  ['a loop without end', '{% for a in range(5000) %}{% for b in range(5000) %}{% endfor %}{% endfor %}', 'goes on'],
+  ['a list beyond memory', '{% for a in range(4000000000) %}{% endfor %}', 'range(0, 4000000000, 1)'],
+  ['a range without a step', '{{ range(0, 5, 0) }}', 'range(0, 5, 0)'],
+  ['a text that doubles', `${filled}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}`, 'characters'],
+  ['lists that double', `${filled}{% set n.t = [n.t, n.t] %}{% endfor %}{{ n.t }}`, 'goes on'],
+  ['a macro that calls itself', '{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}', 'does not take these messages'],
+])('ends %s by an error', async (_, source, message) => {
+  const rendered = renderChat(template(source), messages);
+  await expect(rendered).rejects.toThrow(InvalidArgumentError);
+  await expect(rendered).rejects.toThrow(message);
+});
+
+it('shows templates nothing of JavaScript', async () => {
+  const probes = ['messages.constructor', "messages[0]['__proto__']", 'messages[0].constructor', 'range.constructor'];
+  for (const probe of probes) {
+    const text = await renderChat(template(`{{ ${probe} }}`), messages).catch((error: unknown) => {
+      expect(error).toBeInstanceOf(InvalidArgumentError);
+      return '';
+    });
+    expect(text).toBe('');
+  }
+});
+
+it('has the globals of templates: ranges with steps, the date, namespaces', async () => {
+  const source =
+    "{{ range(1, 8, 3)|join(',') }} {{ range(2)|join(',') }} {{ range(3, 0, -1)|join(',') }} {{ strftime_now('%Y')|length }}";
+  expect(await renderChat(template(source), messages)).toBe('1,4,7 0,1 3,2,1 4');
+  await expect(renderChat(template('x'.repeat(2 ** 20 + 1)), messages)).rejects.toThrow('too long');
+  const long = [{ role: 'user', content: 'x'.repeat(3_000_000) }];
+  expect((await renderChat(template(chatml), long)).length).toBeGreaterThan(3_000_000);
+});
+
 it('finds a template and the special tokens in tokenizer_config.json, or beside it', () => {
   const tokens = { bos_token: { content: '<s>', lstrip: false }, eos_token: '</s>', pad_token: null };
   const specialTokens = { bos_token: '<s>', eos_token: '</s>' };

@@ -1,6 +1,6 @@
 /**
  * How a model's author wrote conversations as text: a Jinja template, run by Hugging Face's own JavaScript implementation.
- * A template sees messages and its special tokens and nothing else; how long it runs is its author's affair.
+ * A template sees messages and its special tokens and nothing else, and runs within bounds (bounded-template.ts).
  */
 
 import { InvalidArgumentError, InvalidFileError } from '@inattention/core';
@@ -28,21 +28,34 @@ const tokenNames = ['bos_token', 'eos_token', 'unk_token', 'pad_token'];
 
 /**
  * The text of a conversation, special tokens included. Throws InvalidArgumentError where the template refuses the
- * messages, InvalidFileError for a template that cannot be parsed.
+ * messages or goes on without end, InvalidFileError for a template that cannot be parsed.
  */
 export async function renderChat(
   { source, specialTokens }: ChatTemplate,
   messages: readonly ChatMessage[],
   { addGenerationPrompt = true }: ChatOptions = {},
 ): Promise<string> {
-  const { Template } = await import('@huggingface/jinja');
-  const template = parsed(() => new Template(source));
-  try {
-    return template.render({
-      ...specialTokens,
-      messages: messages.map((message) => ({ ...message })),
-      add_generation_prompt: addGenerationPrompt,
+  const { longestTemplate, parseTemplate, runTemplate } = await import('./bounded-template.ts');
+  if (source.length > longestTemplate) {
+    throw new InvalidFileError({
+      what: 'The chat template is too long.',
+      got: `${source.length} characters`,
+      expected: `at most ${longestTemplate}`,
     });
+  }
+  const template = parsed(() => parseTemplate(source));
+  const texts = [...Object.values(specialTokens), ...messages.flatMap(({ role, content }) => [role, content])];
+  try {
+    return runTemplate(
+      template,
+      {
+        ...specialTokens,
+        messages: messages.map((message) => ({ ...message })),
+        add_generation_prompt: addGenerationPrompt,
+      },
+      // Templates look into the list of messages for each message.
+      texts.reduce((size, text) => size + text.length, 1024 * messages.length ** 2),
+    );
   } catch (cause) {
     throw new InvalidArgumentError({
       what: 'The chat template does not take these messages.',

@@ -112,6 +112,30 @@ describe('a GGUF file', () => {
     expect(read?.decode([9, 4, 3, 7])).toBe('ab A a');
   });
 
+  it('is opened at once when a piece of its vocabulary is longer than any that merges make', async () => {
+    const pieces = ['<unk>', '\u2581', 'a', 'b', 'ab', 'a'.repeat(1_000_000)];
+    const vocab = Object.fromEntries(pieces.map((piece, id) => [piece, id]));
+    const model = { type: 'BPE', unk_token: '<unk>', byte_fallback: true, vocab, merges: [['a', 'b']] };
+    const normalizer = { type: 'Prepend', prepend: '\u2581' };
+    const tokenizer = { ...tinyTokenizer, added_tokens: [], normalizer, pre_tokenizer: null, model };
+    const { tokenizer: read } = await open(await tinyGguf('F32', tinyConfig, tokenizer));
+    expect([...(read?.encode('ab') ?? [])]).toEqual([1, 4]);
+  });
+
+  it('is refused when its frequencies are of another type, or not as many as the heads have', async () => {
+    const scaling = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    const config = variant({ rope_scaling: { ...scaling, original_max_position_embeddings: 8192 } });
+    const bytes = await tinyGguf('F32', config);
+    await expect(open(bytes)).resolves.toBeDefined();
+    const at = Buffer.from(bytes).indexOf('rope_freqs.weight') + 'rope_freqs.weight'.length;
+    const asIntegers = bytes.slice();
+    asIntegers[at + 12] = 26; // I32, of as many bytes
+    await expect(open(asIntegers)).rejects.toThrow('rope_freqs.weight cannot be used. Got: I32 [8]');
+    const fewer = bytes.slice();
+    fewer[at + 4] = 1; // 4 bytes, padded to as many
+    await expect(open(fewer)).rejects.toThrow('rope_freqs.weight does not fit the heads. Got: 1 numbers');
+  });
+
   it('is refused in parts, of another architecture, with other tensors, or a pre-tokenizer that is not known', async () => {
     const bytes = await tinyGguf();
     const replaced = (from: string, to: string) => {

@@ -1,6 +1,6 @@
 /** Opens a GGUF file as a model: configuration, weights and tokenizer, all checked before any weight is read. */
 
-import { UnsupportedError } from '@inattention/core';
+import { InvalidFileError, UnsupportedError } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
 import { fromLlamaFamily } from '../config/llama-family.ts';
 import { parseConfig } from '../config/parse-config.ts';
@@ -44,6 +44,13 @@ export async function openGguf(source: ByteSource, options: ReadOptions = {}): P
   }
   const factors = await readFactors(source, tensors.get(frequencyFactors), options);
   const config = parseConfig(fromLlamaFamily(configJsonOfGguf(metadata, tensors, factors)));
+  if (factors !== undefined && factors.length !== config.headDim / 2) {
+    throw new InvalidFileError({
+      what: `${source.name}: ${frequencyFactors} does not fit the heads.`,
+      got: `${factors.length} numbers`,
+      expected: `${config.headDim / 2}, one per pair of a head of ${config.headDim}`,
+    });
+  }
   const weights = ggufWeights(source, tensors, {
     ignored: new Set([frequencyFactors]),
     ...(hasInterleavedHeads(metadata) && { interleavedHeadDim: config.headDim }),
@@ -57,7 +64,15 @@ export async function openGguf(source: ByteSource, options: ReadOptions = {}): P
 }
 
 async function readFactors(source: ByteSource, entry: TensorEntry | undefined, { signal }: ReadOptions) {
-  if (entry === undefined || entry.dtype !== 'F32' || entry.byteLength > maxFrequencies * 4) return undefined;
+  if (entry === undefined) return undefined;
+  // Passed over, the model would run with other frequencies than its own.
+  if (entry.dtype !== 'F32' || entry.shape.length !== 1 || entry.byteLength > maxFrequencies * 4) {
+    throw new UnsupportedError({
+      what: `${source.name}: ${frequencyFactors} cannot be used.`,
+      got: `${entry.dtype} [${entry.shape.join(', ')}]`,
+      expected: `F32, one number per pair of a head, at most ${maxFrequencies}`,
+    });
+  }
   const bytes = await readExactly(source, entry.byteOffset, entry.byteOffset + entry.byteLength, signal);
   const factors = new Float32Array(entry.byteLength / 4);
   decodeTensor('F32', bytes, factors);

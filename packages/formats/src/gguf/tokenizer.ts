@@ -11,6 +11,12 @@ import { preTokenizerNamed, preTokenizerNames } from './pre-tokenizers.ts';
 /** Kinds of tokens in `tokenizer.ggml.token_type`. */
 const tokenKind = { normal: 1, control: 3, userDefined: 4 } as const;
 
+/**
+ * Longest piece that merges are sought for, in UTF-16 units: SentencePiece's own are 16 characters unless told otherwise. All
+ * splits of a longer one would take time by the square of its length.
+ */
+const longestPiece = 512;
+
 interface Vocabulary {
   readonly tokens: readonly string[];
   /** One per token. */
@@ -164,6 +170,7 @@ function mergesOfScores({ tokens, kinds }: Vocabulary, scores: readonly number[]
     readonly right: number;
   }[] = [];
   for (const [token, id] of ids) {
+    if (token.length > longestPiece) continue;
     for (let cut = 1; cut < token.length; cut += 1) {
       const pair: [string, string] = [token.slice(0, cut), token.slice(cut)];
       const [left, right] = [ids.get(pair[0]), ids.get(pair[1])];
