@@ -18,7 +18,7 @@ const exclude = [
   ...(built
     ? [
         'src/suite/webgpu-{attention,fused,generation,long,models}.test.ts',
-        'src/suite/cuda-{contexts,generation,operations,scratch}.test.ts',
+        'src/suite/cuda-{contexts,errors,generation,operations,scratch}.test.ts',
       ]
     : []),
 ];

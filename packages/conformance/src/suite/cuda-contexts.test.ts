@@ -1,20 +1,9 @@
-/** The CUDA backend judged by the suite: contexts, errors and the ledger. */
+/** The CUDA backend judged by the suite: contexts. */
 
 import { describe, test, vi } from 'vitest';
 import { cudaBackends } from '../../test/cuda-here.ts';
 import { contextSuite } from './contexts/context-suite.ts';
-import { errorSuite } from './errors/error-suite.ts';
-import { ledgerSuite } from './ledger/ledger-suite.ts';
-import type { SuiteOptions } from './suite-options.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-const options: SuiteOptions = {
-  name: 'cuda',
-  createBackend: await cudaBackends(),
-  runner: { describe, test },
-  ledgerOperations: 400,
-};
-await contextSuite(options);
-await errorSuite(options);
-await ledgerSuite(options);
+await contextSuite({ name: 'cuda', createBackend: await cudaBackends(), runner: { describe, test } });
