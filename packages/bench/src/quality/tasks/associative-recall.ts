@@ -40,7 +40,7 @@ export function associativeRecall(name: string, { keys, pairs, length, gap, aske
     name,
     description:
       `${pairs} pairs of a key and its value among ${keys} of each` +
-      `${gap === 0 ? '' : `, ${gap} other tokens between a key and its value`}; then every key again: which value?`,
+      `${gap === 0 ? '' : `, ${gap} other tokens between a key and its value`}; then ${asked} of the keys again: which value?`,
     vocabSize: 2 * keys + fillers,
     longest: length - 1,
     chance: 1 / keys,
