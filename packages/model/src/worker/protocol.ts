@@ -63,7 +63,7 @@ export type RemoteGenerateOptions = SamplingOptions & {
 };
 
 /** A request of a batch; `session` is the handle of the session to continue. */
-export type RemoteBatchRequest = RemoteGenerateOptions & {
+type RemoteBatchRequest = RemoteGenerateOptions & {
   readonly session?: number;
   readonly prompt?: string | Int32Array;
   readonly sessionOptions?: SessionOptions;

@@ -37,7 +37,7 @@ export interface Shader<B extends string> {
   readonly main: (names: Readonly<Record<B, string>>) => string;
 }
 
-export interface KernelGeometry<P extends string, B extends string> {
+interface KernelGeometry<P extends string, B extends string> {
   /** What it is called in profiles and errors: a kebab-case name, the same for all variants. */
   readonly name: string;
   /** Tells variants of one name apart. */
