@@ -33,7 +33,9 @@ export async function writeWholeFolder(path: string, files: ReadonlyMap<string, 
   const unfinished = unfinishedName(path);
   await writing(path, unfinished, async () => {
     await rm(unfinished, { recursive: true, force: true }); // of a run that was killed
-    await mkdir(unfinished, { recursive: true });
+    // Two steps: Node's recursive mkdir never returns where a file system refuses a name by ENOENT, as /proc does.
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(unfinished);
     for (const [name, content] of files) await writeFlushed(join(unfinished, name), content);
     await flushFolder(unfinished);
     await rename(unfinished, path);
