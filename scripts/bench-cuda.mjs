@@ -1,6 +1,7 @@
 // `pnpm bench:cuda [--layers N] [--tokens N] [--json]`: what a decode step costs on the CUDA backend beside its bare products,
 // measured in turn in one run, and how long an event loop waits while steps run on it and while they run in a worker thread.
 // The shape is GPT-2's (124 M parameters, random). Run `pnpm build` first.
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { EagerOperations } from '@inattention/core';
@@ -8,7 +9,8 @@ import { createCudaBackend } from '@inattention/cuda';
 import { serializeConfig, writeSafetensors } from '@inattention/formats';
 import { createModel, randomWeights } from '@inattention/model';
 import { connectModels } from '@inattention/model/worker';
-import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
+
+const nodeEndpoint = createRequire(import.meta.url)('comlink/dist/umd/node-adapter.js');
 
 const { values: flags } = parseArgs({
   options: { layers: { type: 'string' }, tokens: { type: 'string' }, json: { type: 'boolean' } },
@@ -19,6 +21,7 @@ const context = Number(flags.tokens ?? 512);
 const rounds = 7;
 const stepsPerRound = 4;
 const hiddenSize = 768;
+/** @type {import('@inattention/core/math').ModelConfig} */
 const config = {
   modelType: 'inattention',
   vocabSize: 50_257,
@@ -99,6 +102,7 @@ await time(products);
 const before = backend.statistics().operations;
 await step();
 const calls = backend.statistics().operations - before;
+/** @type {{ step: number[], products: number[] }} */
 const times = { step: [], products: [] };
 for (let round = 0; round < rounds; round += 1) {
   times.step.push(await time(step));
