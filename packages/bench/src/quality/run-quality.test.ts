@@ -11,7 +11,7 @@ import { openText } from './open-text.ts';
 import { parseQuality } from './parse-quality.ts';
 import type { QualityResult } from './quality-result.ts';
 import { type QualityOptions, runQuality } from './run-quality.ts';
-import { copying } from './tasks/copying.ts';
+import { copying } from './tasks/copy-task.ts';
 import { taskSettings } from './tasks/task-plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'inattention-quality-'));

@@ -1,7 +1,7 @@
 import { createCpuBackend } from '@inattention/cpu';
 import { createModel } from '@inattention/model';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copying } from './copying.ts';
+import { copying } from './copy-task.ts';
 import { runTask, taskConfig } from './run-tasks.ts';
 import { taskAccuracy } from './task-accuracy.ts';
 import { taskTexts } from './task-batches.ts';

@@ -2,7 +2,7 @@
 
 import type { TaskSettings, TaskVariant } from '../quality-result.ts';
 import { associativeRecall } from './associative-recall.ts';
-import { copying } from './copying.ts';
+import { copying } from './copy-task.ts';
 import type { Task } from './task.ts';
 
 export const tasks: readonly Task[] = [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { copying } from './copying.ts';
+import { copying } from './copy-task.ts';
 import { taskBatches, taskTexts } from './task-batches.ts';
 
 const task = copying('copy', { symbols: 10, shortest: 3, longest: 6 });
