@@ -3,7 +3,7 @@
  * A template sees messages and its special tokens and nothing else, and runs within bounds (bounded-template.ts).
  */
 
-import { InvalidArgumentError, InvalidFileError } from '@inattention/core';
+import { InvalidFileError } from '@inattention/core';
 import { describe, isRecord } from '../json/describe.ts';
 
 export interface ChatMessage {
@@ -31,39 +31,12 @@ const tokenNames = ['bos_token', 'eos_token', 'unk_token', 'pad_token'];
  * messages or goes on without end, InvalidFileError for a template that cannot be parsed.
  */
 export async function renderChat(
-  { source, specialTokens }: ChatTemplate,
+  template: ChatTemplate,
   messages: readonly ChatMessage[],
   { addGenerationPrompt = true }: ChatOptions = {},
 ): Promise<string> {
-  const { longestTemplate, parseTemplate, runTemplate } = await import('./bounded-template.ts');
-  if (source.length > longestTemplate) {
-    throw new InvalidFileError({
-      what: 'The chat template is too long.',
-      got: `${source.length} characters`,
-      expected: `at most ${longestTemplate}`,
-    });
-  }
-  const template = parsed(() => parseTemplate(source));
-  const texts = [...Object.values(specialTokens), ...messages.flatMap(({ role, content }) => [role, content])];
-  try {
-    return runTemplate(
-      template,
-      {
-        ...specialTokens,
-        messages: messages.map((message) => ({ ...message })),
-        add_generation_prompt: addGenerationPrompt,
-      },
-      // Templates look into the list of messages for each message.
-      texts.reduce((size, text) => size + text.length, 1024 * messages.length ** 2),
-    );
-  } catch (cause) {
-    throw new InvalidArgumentError({
-      what: 'The chat template does not take these messages.',
-      got: cause instanceof Error ? cause.message : String(cause),
-      expected: 'messages as the model was trained on',
-      cause,
-    });
-  }
+  const { renderTemplate } = await import('./render-template.ts');
+  return renderTemplate(template, messages, addGenerationPrompt);
 }
 
 /**
@@ -93,17 +66,4 @@ function templateText(value: unknown): string | null {
     got: describe(value),
     expected: 'a text, or a list with one named "default"',
   });
-}
-
-function parsed<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    throw new InvalidFileError({
-      what: 'The chat template cannot be parsed.',
-      got: cause instanceof Error ? cause.message : String(cause),
-      fix: 'give the conversation as text',
-      cause,
-    });
-  }
 }
