@@ -17,12 +17,13 @@ const exclude = [
   ...(long ? [] : ['**/*.long.test.ts']),
   ...(built
     ? [
-        'src/suite/webgpu-{attention,fused,generation,long,models}.test.ts',
-        'src/suite/cuda-{contexts,errors,generation,operations,scratch}.test.ts',
+        'src/suite/host.test.ts',
+        'src/suite/webgpu-{attention,fused,generation,long,lost,memory,models}.test.ts',
+        'src/suite/cuda-*.test.ts',
       ]
     : []),
 ];
-const inChromium = long ? 'webgpu-*' : 'webgpu-{generation,lost,primitives}';
+const inChromium = long ? 'webgpu-*' : 'webgpu-{generation,lost}';
 
 // Newer engines have relaxed SIMD without being asked.
 const relaxedSimd = Number.parseInt(process.versions.node, 10) < 22 ? ['--experimental-wasm-relaxed-simd'] : [];

@@ -6,4 +6,9 @@ import { contextSuite } from './contexts/context-suite.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
-await contextSuite({ name: 'cuda', createBackend: await cudaBackends(), runner: { describe, test } });
+await contextSuite({
+  name: 'cuda',
+  createBackend: await cudaBackends(),
+  runner: { describe, test },
+  contextSequences: 10, // a call of the library takes its time, however little there is to compute
+});

@@ -12,7 +12,7 @@ const options: SuiteOptions = {
   name: 'cuda',
   createBackend: await cudaBackends(),
   runner: { describe, test },
-  ledgerOperations: 400,
+  ledgerOperations: 150,
 };
 await errorSuite(options);
 await ledgerSuite(options);
