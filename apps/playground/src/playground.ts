@@ -106,7 +106,7 @@ export class Playground {
   addPart(name: string, text: string): Promise<void> {
     const part: Part = { key: this.#nextKey++, name, text, ids: null, revision: 0 };
     const { parts } = this.store.get();
-    // Before the last part, which is the one that is continued; a lone empty part gives way.
+    // Before the last part, which is the one that is continued.
     const before = parts.slice(0, -1);
     this.store.update({ parts: [...before, part, ...parts.slice(-1)] });
     return this.#run(`reading ${name}`, (signal) => this.#synchronise(signal));
@@ -138,6 +138,7 @@ export class Playground {
   /** Continues the last part. */
   generate(): Promise<void> {
     return this.#run('generating', async (signal) => {
+      await this.#synchronise(signal); // a change that was not taken in yet: this call stopped it
       const session = this.#ready();
       const { sampling, parts } = this.store.get();
       const { key, text: prompt } = parts.at(-1) as Part;
@@ -181,6 +182,7 @@ export class Playground {
   /** Two continuations of the same context, side by side, with two seeds; the context stays as it is. */
   compare(): Promise<void> {
     return this.#run('comparing two continuations', async (signal) => {
+      await this.#synchronise(signal);
       const session = this.#ready();
       const { sampling } = this.store.get();
       const seeds = [sampling.seed, sampling.seed + 1];

@@ -109,6 +109,22 @@ describe.each([
   });
 });
 
+it('continues what is in the field, also when it was typed the moment before', async () => {
+  const page = await openPage('?backend=cpu');
+  await openModel(page);
+  await write(page, sampleText);
+  const length = await tokens(page);
+  await write(page, 'The ship came.');
+  await page.getByLabel('Tokens', { exact: true }).fill('12');
+  await text(page).fill(sampleText);
+  await page.getByRole('button', { name: 'Continue the text' }).click();
+  await page.getByTestId('generation').getByText('(length)').waitFor();
+  await ready(page);
+  expect((await text(page).inputValue()).startsWith(sampleText)).toBe(true);
+  expect(await tokens(page)).toBe(length + 12);
+  await page.close();
+});
+
 it('gives the same distribution after edits and moves as for the text written at once', async () => {
   const page = await openPage('?backend=cpu');
   await openModel(page);

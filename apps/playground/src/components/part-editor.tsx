@@ -32,9 +32,18 @@ export function PartEditor({ playground, part, place, count }: PartEditorProps) 
     element.value = text;
     if (atEnd) element.scrollTop = element.scrollHeight;
   }, [revision]);
+  const takeIn = () => {
+    clearTimeout(timer.current);
+    timer.current = undefined;
+    void playground.editPart(key, field.current?.value ?? '');
+  };
   const edit = () => {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => void playground.editPart(key, field.current?.value ?? ''), pause);
+    timer.current = setTimeout(takeIn, pause);
+  };
+  // Whoever leaves the field to press a button means what is in the field.
+  const leave = () => {
+    if (timer.current !== undefined) takeIn();
   };
   const label = `${name}, text ${place + 1} of ${count}`;
   return (
@@ -82,6 +91,7 @@ export function PartEditor({ playground, part, place, count }: PartEditorProps) 
           rows={place === count - 1 ? 9 : 5}
           spellCheck={false}
           onChange={edit}
+          onBlur={leave}
         />
       ) : (
         <p className="excerpt">
