@@ -1,12 +1,42 @@
 /**
  * Exponentials of rows: exp(number − shift), where no number exceeds `shift` by more than rounding. About 1 ulp where the
  * result is not tiny, 0 below e^−88; NaN stays NaN. Rows end at a multiple of four.
- *
- * 2^y by a polynomial of degree 6 on |f| ≤ ½ (relative error 2e-8 before rounding). Constants are loaded before the loops:
- * ten of them, the sum and what is under way fill the registers, so that two vectors at a time would spill.
  */
 
 import { constant, madd, sum4 } from './vector';
+
+/**
+ * exp(numbers − shifts): 2^y by a polynomial of degree 6 on |f| ≤ ½ (relative error 2e-8 before rounding). Constants are
+ * loaded before the loops: ten of them, the sum and what is under way fill the registers, so that two vectors at a time
+ * would spill.
+ */
+@inline
+function exponential(
+  numbers: v128,
+  shifts: v128,
+  log2e: v128,
+  rounder: v128,
+  least: v128,
+  one: v128,
+  c6: v128,
+  c5: v128,
+  c4: v128,
+  c3: v128,
+  c2: v128,
+  c1: v128,
+): v128 {
+  const y = f32x4.pmax(f32x4.mul(f32x4.sub(numbers, shifts), log2e), least);
+  const rounded = f32x4.add(y, rounder);
+  const f = f32x4.sub(y, f32x4.sub(rounded, rounder));
+  let p = madd(c6, f, c5);
+  p = madd(p, f, c4);
+  p = madd(p, f, c3);
+  p = madd(p, f, c2);
+  p = madd(p, f, c1);
+  p = madd(p, f, one);
+  // n is in the low bits of `rounded`; shifted into the exponent it multiplies by 2^n, and −127 makes it 0.
+  return f32x4.mul(p, i32x4.add(i32x4.shl(rounded, 23), one));
+}
 
 /** Numbers from `row` up to `end` into exponentials, in place. Returns their sum. */
 export function exponentials(row: usize, end: usize, shift: f32): f32 {
@@ -23,17 +53,7 @@ export function exponentials(row: usize, end: usize, shift: f32): f32 {
   const least = constant(19);
   let sum = f32x4.splat(0);
   for (let at = row; at < end; at += 16) {
-    const y = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), shifts), log2e), least);
-    const rounded = f32x4.add(y, rounder);
-    const f = f32x4.sub(y, f32x4.sub(rounded, rounder));
-    let p = madd(c6, f, c5);
-    p = madd(p, f, c4);
-    p = madd(p, f, c3);
-    p = madd(p, f, c2);
-    p = madd(p, f, c1);
-    p = madd(p, f, one);
-    // n is in the low bits of `rounded`; shifted into the exponent it multiplies by 2^n, and −127 makes it 0.
-    p = f32x4.mul(p, i32x4.add(i32x4.shl(rounded, 23), one));
+    const p = exponential(v128.load(at), shifts, log2e, rounder, least, one, c6, c5, c4, c3, c2, c1);
     v128.store(at, p);
     sum = f32x4.add(sum, p);
   }
@@ -55,16 +75,7 @@ export function sumExponentials(row: usize, end: usize, shift: f32): f32 {
   const least = constant(19);
   let sum = f32x4.splat(0);
   for (let at = row; at < end; at += 16) {
-    const y = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), shifts), log2e), least);
-    const rounded = f32x4.add(y, rounder);
-    const f = f32x4.sub(y, f32x4.sub(rounded, rounder));
-    let p = madd(c6, f, c5);
-    p = madd(p, f, c4);
-    p = madd(p, f, c3);
-    p = madd(p, f, c2);
-    p = madd(p, f, c1);
-    p = madd(p, f, one);
-    sum = madd(p, i32x4.add(i32x4.shl(rounded, 23), one), sum);
+    sum = f32x4.add(sum, exponential(v128.load(at), shifts, log2e, rounder, least, one, c6, c5, c4, c3, c2, c1));
   }
   return sum4(sum);
 }
@@ -85,16 +96,8 @@ export function scaledExponentials(row: usize, end: usize, out: usize, shift: f3
   const factors = f32x4.splat(factor);
   let target = out;
   for (let at = row; at < end; at += 16) {
-    const y = f32x4.pmax(f32x4.mul(f32x4.sub(v128.load(at), shifts), log2e), least);
-    const rounded = f32x4.add(y, rounder);
-    const f = f32x4.sub(y, f32x4.sub(rounded, rounder));
-    let p = madd(c6, f, c5);
-    p = madd(p, f, c4);
-    p = madd(p, f, c3);
-    p = madd(p, f, c2);
-    p = madd(p, f, c1);
-    p = madd(p, f, one);
-    v128.store(target, f32x4.mul(f32x4.mul(p, i32x4.add(i32x4.shl(rounded, 23), one)), factors));
+    const p = exponential(v128.load(at), shifts, log2e, rounder, least, one, c6, c5, c4, c3, c2, c1);
+    v128.store(target, f32x4.mul(p, factors));
     target += 16;
   }
 }
