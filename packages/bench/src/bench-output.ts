@@ -8,3 +8,9 @@ export interface BenchOutput {
   readonly interactive: boolean;
   readonly signal?: AbortSignal;
 }
+
+/** Tells of progress, a line each with the seconds since now. */
+export function progressLines(output: BenchOutput): (what: string) => void {
+  const begin = performance.now();
+  return (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`);
+}

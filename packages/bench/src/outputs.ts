@@ -3,6 +3,7 @@
 import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError } from '@inattention/core';
+import type { BenchOutput } from './bench-output.ts';
 import { htmlReport } from './report/html-report.ts';
 import { markdownReport } from './report/markdown.ts';
 import { terminalReport } from './report/terminal.ts';
@@ -47,6 +48,19 @@ export function writeTexts(texts: readonly (readonly [file: string | undefined, 
   });
 }
 
+/** Writes the files that were asked for, says so, and prints: JSON with `json`, else the report. */
+export function deliver(
+  result: object,
+  texts: { readonly report: string; readonly markdown: string },
+  { out, markdown, json }: Omit<OutputFiles, 'report'> & { readonly json?: boolean },
+  output: BenchOutput,
+): void {
+  const resultText = resultJson(result);
+  const files = [[out, resultText] as const, [markdown, texts.markdown] as const];
+  for (const file of writeTexts(files)) output.error(`Wrote ${file}\n`);
+  output.out(json === true ? resultText : texts.report);
+}
+
 /** Writes the JSON of what was measured so far, so that it outlives the program. */
 export function writePartial(result: SweepResult, out: string): void {
   writeWhole(out, resultJson(result));
@@ -57,7 +71,7 @@ export function standardOutput(result: SweepResult, json: boolean): string {
   return json ? resultJson(result) : terminalReport(result);
 }
 
-function resultJson(result: SweepResult): string {
+function resultJson(result: object): string {
   return `${JSON.stringify(result, null, 2)}\n`;
 }
 

@@ -3,9 +3,9 @@
 import { selectBackend } from '@inattention/core';
 import type { ContextMode, WeightDType } from '@inattention/core/math';
 import { type BackendName, candidatesFor, onlyBackend } from '../backends.ts';
-import type { BenchOutput } from '../bench-output.ts';
+import { type BenchOutput, progressLines } from '../bench-output.ts';
 import { environment } from '../environment.ts';
-import { checkOutputs, writeTexts } from '../outputs.ts';
+import { checkOutputs, deliver } from '../outputs.ts';
 import type { Variant } from '../result.ts';
 import { type Shape, smallShape } from '../shapes.ts';
 import { readMobyDick } from '../texts.ts';
@@ -37,7 +37,7 @@ const [longestStride, longestText] = [256, 250_000];
 /** Measures one mode (the only one of `variants`; default tables), writes the result and prints it. */
 export async function benchSessions(options: BatchCommandOptions, output: BenchOutput): Promise<void> {
   const { sessions, tokens = 10_000, shape = smallShape, variants = [], rounds = 5 } = options;
-  const { contextDtype: dtype, weightDtype: weightDType, window, memory, out, markdown, json } = options;
+  const { contextDtype: dtype, weightDtype: weightDType, window, memory } = options;
   checkOutputs(options);
   const mode = variants.find((variant) => variant !== 'self') ?? 'tables';
   const stride = Math.max(1, Math.min(longestStride, Math.floor((longestText - tokens) / sessions)));
@@ -52,7 +52,6 @@ export async function benchSessions(options: BatchCommandOptions, output: BenchO
     weightDType,
   });
   output.error(`Backend: ${backend.name} (${backend.info.device}); ${reason}\n`);
-  const begin = performance.now();
   try {
     const result = await runBatch({
       ...{ backend, shape, mode, dtype, weightDType, window, sessions, tokens, stride, text, rounds },
@@ -63,12 +62,10 @@ export async function benchSessions(options: BatchCommandOptions, output: BenchO
         backend: backend.name,
       }),
       signal: output.signal,
-      onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
+      onProgress: progressLines(output),
     });
-    const resultJson = `${JSON.stringify(result, null, 2)}\n`;
-    const files = [[out, resultJson] as const, [markdown, batchMarkdown(result)] as const];
-    for (const file of writeTexts(files)) output.error(`Wrote ${file}\n`);
-    output.out(json === true ? resultJson : batchReport(result));
+    const texts = { report: batchReport(result), markdown: batchMarkdown(result) };
+    deliver(result, texts, options, output);
   } finally {
     backend.dispose();
   }

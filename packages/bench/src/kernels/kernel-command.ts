@@ -5,9 +5,9 @@ import { createCpuBackend } from '@inattention/cpu';
 import { createCudaBackend } from '@inattention/cuda';
 import { createWebGpuBackend } from '@inattention/webgpu';
 import { type BackendName, backendCandidates, backendNames } from '../backends.ts';
-import type { BenchOutput } from '../bench-output.ts';
+import { type BenchOutput, progressLines } from '../bench-output.ts';
 import { environment } from '../environment.ts';
-import { checkOutputs, writeTexts } from '../outputs.ts';
+import { checkOutputs, deliver } from '../outputs.ts';
 import { readMobyDick } from '../texts.ts';
 import { tokenise } from '../tokenise.ts';
 import { kernelMarkdown, kernelReport } from './kernel-report.ts';
@@ -35,11 +35,10 @@ const turnTime = 20;
 
 /** Measures with the sizes of the kernel benches and writes the result. */
 export async function benchKernels(options: KernelCommandOptions, output: BenchOutput): Promise<void> {
-  const { threads = [1], rounds = defaultRounds, out, markdown, json } = options;
+  const { threads = [1], rounds = defaultRounds } = options;
   checkOutputs(options);
   const backend = options.backend === 'auto' ? await bestBackend() : (options.backend ?? 'cpu');
   const onCpu = backend === 'cpu';
-  const begin = performance.now();
   const result = await runKernels({
     backend,
     threads: onCpu ? threads : [null],
@@ -57,12 +56,10 @@ export async function benchKernels(options: KernelCommandOptions, output: BenchO
         : backend === 'cuda'
           ? createCudaBackend()
           : createWebGpuBackend(),
-    onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
+    onProgress: progressLines(output),
   });
-  const resultJson = `${JSON.stringify(result, null, 2)}\n`;
-  const files = [[out, resultJson] as const, [markdown, kernelMarkdown(result)] as const];
-  for (const file of writeTexts(files)) output.error(`Wrote ${file}\n`);
-  output.out(json === true ? resultJson : kernelReport(result));
+  const texts = { report: kernelReport(result), markdown: kernelMarkdown(result) };
+  deliver(result, texts, options, output);
 }
 
 /** The name of the backend that other benches would take. */

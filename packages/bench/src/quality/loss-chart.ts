@@ -1,10 +1,7 @@
-/**
- * Loss against context length as a figure with inline SVG, by Observable Plot: a line per model, bars of one standard
- * error. Colours are the page's custom properties. Node only; loaded when a page is made.
- */
+/** Loss against context length as a figure: a line per model, bars of one standard error. Loaded when a page is made. */
 
 import * as Plot from '@observablehq/plot';
-import { element } from '../report/page/element.ts';
+import { type LegendEntry, lengthAxis, lengthFrame, svgFigure } from '../report/page/svg-figure.ts';
 import { formatTokens } from '../report/units.ts';
 import type { ContextLossRow } from './quality-result.ts';
 
@@ -27,10 +24,7 @@ interface Point {
   readonly label: string;
 }
 
-interface Line {
-  readonly name: string;
-  readonly colour: string;
-  readonly symbol: Plot.SymbolType;
+interface Line extends LegendEntry {
   readonly points: readonly Point[];
 }
 
@@ -38,24 +32,8 @@ interface Line {
 export function lossChart(document: Document, rows: readonly ContextLossRow[]): Element | null {
   const lines = linesOf(rows);
   if (!lines.some(({ points }) => points.length > 1)) return null;
-  const svg = plot(document, lines);
-  const heading = document.createElementNS('http://www.w3.org/2000/svg', 'title');
-  const description = document.createElementNS('http://www.w3.org/2000/svg', 'desc');
-  heading.textContent = title;
-  description.textContent = describeLines(lines);
-  heading.setAttribute('id', 'context-loss-title');
-  description.setAttribute('id', 'context-loss-description');
-  svg.querySelector('style')?.remove(); // its rules are in the page's style sheet, which the policy knows
-  svg.prepend(heading, description);
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-labelledby', 'context-loss-title');
-  svg.setAttribute('aria-describedby', 'context-loss-description');
-  const names = lines.map((line) => element(document, 'li', {}, [sample(document, line), line.name]));
-  return element(document, 'figure', {}, [
-    element(document, 'figcaption', {}, [title]),
-    element(document, 'ul', { class: 'legend' }, names),
-    svg,
-  ]);
+  const description = describeLines(lines);
+  return svgFigure(document, { id: 'context-loss', title, description, svg: plot(document, lines), legend: lines });
 }
 
 function linesOf(rows: readonly ContextLossRow[]): Line[] {
@@ -79,23 +57,15 @@ function describeLines(lines: readonly Line[]): string {
 
 function plot(document: Document, lines: readonly Line[]): Element {
   const all = lines.flatMap(({ points }) => points);
-  const tokens = [...new Set(all.map((point) => point.tokens))].sort((a, b) => a - b);
   const [low, high] = [Math.min(...all.map((point) => point.low)), Math.max(...all.map((point) => point.high))];
   const margin = (high - low) / 12 || 0.1;
   return Plot.plot({
     document,
-    className: 'chart',
-    width: 640,
-    height: 380,
-    marginLeft: 64,
-    marginRight: 24,
-    marginBottom: 44,
-    x: { type: 'log', base: 2, inset: 10 },
+    ...lengthFrame,
     y: { domain: [low - margin, high + margin] },
     marks: [
-      Plot.gridX(tokens),
+      ...lengthAxis(all.map(({ tokens }) => tokens)),
       Plot.gridY(),
-      Plot.axisX(tokens, { text: formatTokens, label: 'tokens of context', labelOffset: 40 }),
       Plot.axisY({ label: null }),
       ...lines.flatMap(({ points, colour, symbol }) => [
         Plot.ruleX(points, { x: 'tokens', y1: 'low', y2: 'high', stroke: colour, strokeOpacity: 0.6 }),
@@ -104,22 +74,4 @@ function plot(document: Document, lines: readonly Line[]): Element {
       ]),
     ],
   });
-}
-
-/** A line's symbol. Plot's own legend has inline styles, which the page's policy forbids. */
-function sample(document: Document, { colour, symbol }: Line): Element {
-  const drawn = Plot.plot({
-    document,
-    className: 'sample',
-    width: 16,
-    height: 16,
-    margin: 0,
-    axis: null,
-    x: { domain: [0, 1] },
-    y: { domain: [0, 1] },
-    marks: [Plot.dot([0.5], { x: (d) => d, y: (d) => d, symbol, r: 5, fill: colour, stroke: colour })],
-  });
-  drawn.querySelector('style')?.remove();
-  drawn.setAttribute('aria-hidden', 'true');
-  return drawn;
 }

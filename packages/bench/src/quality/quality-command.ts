@@ -61,7 +61,7 @@ export async function benchQuality(options: QualityCommandOptions, output: Bench
       tasks: models.length > 0 ? null : { settings, tasks, variants: taskVariants },
       ...(before !== null && { before }),
       ...(output.signal !== undefined && { signal: output.signal }),
-      onProgress: progressLines(output),
+      onProgress: rareProgressLines(output),
       onPartial(soFar) {
         partial = soFar;
         writeTexts([[out, toJson(soFar)]]);
@@ -153,7 +153,7 @@ function commandLine(settings: {
 }
 
 /** Lines on standard error, the time before each; one at a time on a terminal. */
-function progressLines(output: BenchOutput): (what: string) => void {
+function rareProgressLines(output: BenchOutput): (what: string) => void {
   const begin = performance.now();
   let told = Number.NEGATIVE_INFINITY;
   let topic = '';

@@ -1,9 +1,9 @@
 /** `inattention bench --training`: a training step from the command line. Node only. */
 
 import { createCpuBackend } from '@inattention/cpu';
-import type { BenchOutput } from '../bench-output.ts';
+import { type BenchOutput, progressLines } from '../bench-output.ts';
 import { environment } from '../environment.ts';
-import { checkOutputs, writeTexts } from '../outputs.ts';
+import { checkOutputs, deliver } from '../outputs.ts';
 import { runTraining } from './run-training.ts';
 import { trainingPeers } from './training-peers.ts';
 import { trainingMarkdown, trainingReport } from './training-report.ts';
@@ -23,9 +23,8 @@ const warmUpSteps = 3;
 
 /** Measures and writes the result. */
 export async function benchTraining(options: TrainingCommandOptions, output: BenchOutput): Promise<void> {
-  const { threads = [1], rounds = defaultRounds, out, markdown, json } = options;
+  const { threads = [1], rounds = defaultRounds } = options;
   checkOutputs(options);
-  const begin = performance.now();
   const result = await runTraining({
     shape: trainingShape,
     texts: trainingTexts,
@@ -39,10 +38,8 @@ export async function benchTraining(options: TrainingCommandOptions, output: Ben
     environment: environment(),
     command: `inattention bench --training --threads ${threads.join(',')} --rounds ${rounds}`,
     signal: output.signal,
-    onProgress: (what) => output.error(`${((performance.now() - begin) / 1000).toFixed(0)} s: ${what}\n`),
+    onProgress: progressLines(output),
   });
-  const resultJson = `${JSON.stringify(result, null, 2)}\n`;
-  const files = [[out, resultJson] as const, [markdown, trainingMarkdown(result)] as const];
-  for (const file of writeTexts(files)) output.error(`Wrote ${file}\n`);
-  output.out(json === true ? resultJson : trainingReport(result));
+  const texts = { report: trainingReport(result), markdown: trainingMarkdown(result) };
+  deliver(result, texts, options, output);
 }

@@ -4,7 +4,7 @@ import type { ModelConfig } from '@inattention/core/math';
 import { configOf, type Shape } from '../shapes.ts';
 
 export const trainingShape: Shape = {
-  name: 'training step',
+  name: '4 layers, D 128, 2,048 ids',
   vocabSize: 2048,
   hiddenSize: 128,
   intermediateSize: 352,

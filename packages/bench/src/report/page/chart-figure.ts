@@ -1,12 +1,9 @@
-/**
- * A chart as a figure with inline SVG, by Observable Plot; colours are the page's custom properties, so that one drawing
- * serves light and dark. Lines are solid between measured points, dashed towards computed ones.
- */
+/** A chart of the sweep as a figure. Lines are solid between measured points, dashed towards computed ones. */
 
 import * as Plot from '@observablehq/plot';
-import { formatBytes, formatMilliseconds, formatTokens } from '../units.ts';
+import { formatBytes, formatMilliseconds } from '../units.ts';
 import { type Chart, type ChartPoint, describeChart, type SeriesName, seriesNames } from './chart-series.ts';
-import { element } from './element.ts';
+import { lengthAxis, lengthFrame, svgFigure } from './svg-figure.ts';
 
 const symbols: Readonly<Record<SeriesName, Plot.SymbolType>> = {
   self: 'circle',
@@ -24,50 +21,32 @@ const selfWidth = 5;
 
 export function chartFigure(document: Document, chart: Chart): Element {
   const names = seriesNames.filter((name) => chart.points.some(({ series }) => series === name));
-  const svg = plot(document, chart, names);
-  const title = document.createElementNS('http://www.w3.org/2000/svg', 'title');
-  const description = document.createElementNS('http://www.w3.org/2000/svg', 'desc');
-  title.textContent = chart.title;
-  description.textContent = describeChart(chart);
-  title.setAttribute('id', `${chart.id}-title`);
-  description.setAttribute('id', `${chart.id}-description`);
-  svg.querySelector('style')?.remove(); // its rules are in the page's style sheet, which the policy knows
-  svg.prepend(title, description);
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-labelledby', `${chart.id}-title`);
-  svg.setAttribute('aria-describedby', `${chart.id}-description`);
-  return element(document, 'figure', {}, [
-    element(document, 'figcaption', {}, [chart.title]),
-    legend(document, names),
-    svg,
-  ]);
+  return svgFigure(document, {
+    id: chart.id,
+    title: chart.title,
+    description: describeChart(chart),
+    svg: plot(document, chart, names),
+    legend: names.map((name) => ({ name, colour: colour(name), symbol: symbols[name] })),
+  });
 }
 
 function plot(document: Document, chart: Chart, names: readonly SeriesName[]): Element {
   const { points, limit } = chart;
   const values = [...points.map(({ value }) => value), ...(limit === undefined ? [] : [limit.value])];
-  const tokens = [...new Set(points.map((point) => point.tokens))].sort((a, b) => a - b);
+  const lengths = points.map(({ tokens }) => tokens);
   const format = chart.unit === 'bytes' ? formatBytes : formatMilliseconds;
   const domain: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
   const ticks = logarithmicTicks(domain);
   return Plot.plot({
     document,
-    className: 'chart',
-    width: 640,
-    height: 380,
-    marginLeft: 64,
-    marginRight: 24,
-    marginBottom: 44,
-    x: { type: 'log', base: 2, inset: 10 },
+    ...lengthFrame,
     y: { type: 'log', domain },
     symbol: { domain: [...names], range: names.map((name) => symbols[name]) },
     marks: [
-      // Texts, not formats: a logarithmic axis leaves formats out where it thinks that labels are many.
-      Plot.gridX(tokens),
+      ...lengthAxis(lengths),
       Plot.gridY(ticks),
-      Plot.axisX(tokens, { text: formatTokens, label: 'tokens of context', labelOffset: 40 }),
       Plot.axisY(ticks, { text: format, label: null }),
-      ...(limit === undefined ? [] : limitMarks(limit, tokens)),
+      ...(limit === undefined ? [] : limitMarks(limit, Math.min(...lengths))),
       ...names.flatMap((name) =>
         seriesMarks(
           name,
@@ -124,11 +103,11 @@ function seriesMarks(name: SeriesName, points: readonly ChartPoint[]): Plot.Mark
   ];
 }
 
-function limitMarks(limit: { value: number; label: string }, tokens: readonly number[]): Plot.Markish[] {
+function limitMarks(limit: { value: number; label: string }, shortest: number): Plot.Markish[] {
   return [
     Plot.ruleY([limit.value], { stroke: 'var(--limit)', strokeWidth: 1.5 }),
     Plot.text([limit], {
-      x: () => tokens[0],
+      x: () => shortest,
       y: 'value',
       text: 'label',
       textAnchor: 'start',
@@ -137,36 +116,6 @@ function limitMarks(limit: { value: number; label: string }, tokens: readonly nu
       fill: 'var(--limit)',
     }),
   ];
-}
-
-/** Names with their symbols and colours. Plot's own legend has inline styles, which the page's policy forbids. */
-function legend(document: Document, names: readonly SeriesName[]): Element {
-  const items = names.map((name) => {
-    const sample = Plot.plot({
-      document,
-      className: 'sample',
-      width: 16,
-      height: 16,
-      margin: 0,
-      axis: null,
-      x: { domain: [0, 1] },
-      y: { domain: [0, 1] },
-      marks: [
-        Plot.dot([0.5], {
-          x: (d) => d,
-          y: (d) => d,
-          symbol: symbols[name],
-          r: 5,
-          fill: colour(name),
-          stroke: colour(name),
-        }),
-      ],
-    });
-    sample.querySelector('style')?.remove();
-    sample.setAttribute('aria-hidden', 'true');
-    return element(document, 'li', {}, [sample, name]);
-  });
-  return element(document, 'ul', { class: 'legend' }, items);
 }
 
 function colour(name: SeriesName): string {
