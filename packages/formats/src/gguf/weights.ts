@@ -3,8 +3,9 @@
  * at a time.
  */
 
-import { InvalidArgumentError, InvalidFileError, OutOfMemoryError, throwIfAborted } from '@inattention/core';
+import { InvalidArgumentError, InvalidFileError, throwIfAborted } from '@inattention/core';
 import { quote } from '../json/describe.ts';
+import { allocateFloats } from '../safetensors/allocate-floats.ts';
 import type { TensorEntry } from '../safetensors/header.ts';
 import type { WeightFiles } from '../safetensors/weight-files.ts';
 import { type ByteSource, readExactly } from '../sources/byte-source.ts';
@@ -72,7 +73,10 @@ export function ggufWeights(
     totalBytes: [...tensors.values()].reduce((total, { byteLength }) => total + byteLength, 0),
     async read(name, { signal } = {}) {
       const entry = find(name);
-      const out = allocate(entry);
+      const out = allocateFloats(
+        name,
+        entry.shape.reduce((size, length) => size * length, 1),
+      );
       const step = stepBytes(entry, groupOf(entry), pieceBytes);
       const density = out.length / entry.byteLength;
       for (let done = 0; done < entry.byteLength; done += step) {
@@ -108,18 +112,4 @@ function stepBytes(
 ): number {
   const unit = rowBytes(entry) * group;
   return Math.max(1, round(bytes / unit)) * unit;
-}
-
-function allocate({ name, shape }: TensorEntry): Float32Array {
-  const elements = shape.reduce((size, length) => size * length, 1);
-  try {
-    return new Float32Array(elements);
-  } catch (cause) {
-    throw new OutOfMemoryError({
-      what: `There is no memory for tensor ${quote(name)}.`,
-      requestedBytes: elements * 4,
-      availableBytes: 0,
-      cause,
-    });
-  }
 }

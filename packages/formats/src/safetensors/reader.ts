@@ -1,15 +1,10 @@
 /** Reading safetensors by range: the header first, tensors when they are asked for, never the whole file. */
 
-import {
-  InvalidArgumentError,
-  InvalidFileError,
-  OutOfMemoryError,
-  throwIfAborted,
-  UnsupportedError,
-} from '@inattention/core';
+import { InvalidArgumentError, InvalidFileError, throwIfAborted, UnsupportedError } from '@inattention/core';
 import { readableTypes } from '../gguf/decode-blocks.ts';
 import { quote } from '../json/describe.ts';
 import { type ByteSource, readExactly } from '../sources/byte-source.ts';
+import { allocateFloats } from './allocate-floats.ts';
 import { decodeWeights, weightBytes } from './decode.ts';
 import { isWeightDType, type WeightDType } from './dtypes.ts';
 import { maxHeaderBytes, parseHeader, type TensorEntry } from './header.ts';
@@ -104,7 +99,7 @@ async function readTensor(
   signal?: AbortSignal,
 ): Promise<Float32Array> {
   const elementBytes = weightBytes(dtype);
-  const out = allocate(name, byteLength / elementBytes);
+  const out = allocateFloats(name, byteLength / elementBytes);
   for (let done = 0; done < byteLength; done += pieceBytes) {
     throwIfAborted(signal, `Reading ${source.name}`);
     const length = Math.min(pieceBytes, byteLength - done);
@@ -113,17 +108,4 @@ async function readTensor(
   }
   throwIfAborted(signal, `Reading ${source.name}`);
   return out;
-}
-
-function allocate(name: string, elements: number): Float32Array {
-  try {
-    return new Float32Array(elements);
-  } catch (cause) {
-    throw new OutOfMemoryError({
-      what: `There is no memory for tensor ${quote(name)}.`,
-      requestedBytes: elements * 4,
-      availableBytes: 0,
-      cause,
-    });
-  }
 }
