@@ -1,9 +1,10 @@
 import { listGoldenCases, loadGoldenCase } from '@inattention/conformance/golden';
-import { EagerOperations, InvalidArgumentError, ShapeError, Tensor, TokenOutOfRangeError } from '@inattention/core';
+import { InvalidArgumentError, ShapeError, TokenOutOfRangeError } from '@inattention/core';
 import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
-import { collectWeights, createModel, Model } from '@inattention/model';
+import { createModel } from '@inattention/model';
 import { afterAll, describe, expect, it } from 'vitest';
+import { goldenModel } from '../../test/golden-model.ts';
 import { numbersOf, text, worst } from '../../test/gradient-numbers.ts';
 import { seededTokens, smallConfig } from '../../test/small-model.ts';
 import type { Batch } from '../data/batch-source.ts';
@@ -16,16 +17,7 @@ afterAll(() => backend.dispose());
 describe('golden cases', () => {
   it.each(listGoldenCases())('%s: losses and gradients', async (name) => {
     const golden = await loadGoldenCase(name);
-    using model = new Model({
-      operations: new EagerOperations(backend),
-      config: golden.config,
-      weights: collectWeights(golden.config, (parameter) => {
-        const { data, shape } = golden.weights.get(parameter) as { data: Float32Array; shape: readonly number[] };
-        return Tensor.from(backend, data, shape, 'weights');
-      }),
-      tokenizer: null,
-      fingerprint: name,
-    });
+    using model = goldenModel(backend, golden);
     const numbers = (map: typeof golden.gradients) => new Map([...map].map(([key, { data }]) => [key, data]));
     const chosen = await numbersOf(computeGradients(model, [{ texts: [text(golden.tokens, golden.lossPositions)] }]));
     expect(chosen.loss).toBeCloseTo(golden.lossAtPositions, 4);

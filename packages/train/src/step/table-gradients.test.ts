@@ -1,11 +1,12 @@
 import { listGoldenCases, loadGoldenCase } from '@inattention/conformance/golden';
-import { EagerOperations, Tensor, UnsupportedError } from '@inattention/core';
+import { UnsupportedError } from '@inattention/core';
 import type { AttentionBias, ModelConfig, PositionEmbeddingType, RopeScaling } from '@inattention/core/math';
 import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
-import { collectWeights, createModel, Model } from '@inattention/model';
+import { createModel } from '@inattention/model';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { goldenModel } from '../../test/golden-model.ts';
 import { numbersOf, text, worst } from '../../test/gradient-numbers.ts';
 import { seededTokens, smallConfig } from '../../test/small-model.ts';
 import type { Batch } from '../data/batch-source.ts';
@@ -21,16 +22,7 @@ const random = { seed: 3, deviation: 0.3, windowDeviation: 0.2, biasDeviation: 0
 describe('golden cases, by table rows', () => {
   it.each(listGoldenCases())('%s', async (name) => {
     const golden = await loadGoldenCase(name);
-    using model = new Model({
-      operations: new EagerOperations(backend),
-      config: golden.config,
-      weights: collectWeights(golden.config, (parameter) => {
-        const { data, shape } = golden.weights.get(parameter) as { data: Float32Array; shape: readonly number[] };
-        return Tensor.from(backend, data, shape, 'weights');
-      }),
-      tokenizer: null,
-      fingerprint: name,
-    });
+    using model = goldenModel(backend, golden);
     const batch: Batch = { texts: [text(golden.tokens, golden.lossPositions)] };
     if (!isPure(golden.config)) {
       expect(() => computeGradients(model, [batch], { context: 'tables' })).toThrow(UnsupportedError);
