@@ -68,8 +68,9 @@ export async function convert(settings: ConvertSettings, options: ContentOptions
     settings.format === 'gguf'
       ? new Map([['model.gguf', ggufOf(settings, files, config, companions, counted)]])
       : folderOf(settings, files, config, companions, counted);
-  await checkFree(settings.to);
-  if (settings.format === 'gguf' && /\.gguf$/i.test(settings.to)) {
+  const isFile = settings.format === 'gguf' && /\.gguf$/i.test(settings.to);
+  await checkFree(settings.to, isFile);
+  if (isFile) {
     await writeWholeFile(settings.to, content.get('model.gguf') ?? []);
   } else await writeWholeFolder(settings.to, content);
   return { config, parameters: parameterCount(config), bytes };
@@ -125,20 +126,24 @@ function ggufOf(
   });
 }
 
-/** Throws unless nothing, or an empty folder, is at a path. */
-async function checkFree(path: string): Promise<void> {
+/** Throws unless nothing is at a path, or, where a folder is to be made, an empty one. */
+async function checkFree(path: string, isFile: boolean): Promise<void> {
+  const refuse = (got: string): never => {
+    throw new InvalidArgumentError({
+      what: `There is something at ${path} already.`,
+      got,
+      expected: isFile ? 'nothing' : 'nothing, or an empty folder',
+      fix: 'give another place, or remove what is there',
+    });
+  };
   const entries = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
-    if (cause.code === 'ENOTDIR') return [basename(path)];
-    throw cause;
+    if (cause.code === 'ENOENT') return null;
+    if (cause.code === 'ENOTDIR') return refuse(basename(path));
+    throw new InvalidArgumentError({ what: `${path} cannot be looked into.`, got: cause.code ?? cause.message, cause });
   });
-  if (entries.length === 0) return;
-  throw new InvalidArgumentError({
-    what: `There is something at ${path} already.`,
-    got: join(path, entries[0] as string),
-    expected: 'nothing, or an empty folder',
-    fix: 'give another place, or remove what is there',
-  });
+  const [first] = entries ?? [];
+  if (first !== undefined) refuse(join(path, first));
+  if (entries !== null && isFile) refuse('a folder');
 }
 
 function notStored(got: string, expected: string): InvalidArgumentError {

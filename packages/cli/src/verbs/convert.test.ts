@@ -132,6 +132,12 @@ describe('convert', () => {
     await writeFile(join(at('taken'), 'x'), 'kept');
     expect((await convert(source, 'taken')).error).toContain('something at');
     expect(await readFile(join(at('taken'), 'x'), 'utf8')).toBe('kept');
+    await mkdir(at('empty.gguf'));
+    const intoFolder = await convert(source, 'empty.gguf', '--format', 'gguf');
+    expect([intoFolder.status, intoFolder.error]).toEqual([1, expect.stringContaining('a folder')]);
+    expect(await readdir(at('empty.gguf'))).toEqual([]);
+    const below = await convert(source, `${'long'.repeat(80)}`);
+    expect([below.status, below.error]).toEqual([1, expect.stringContaining('ENAMETOOLONG')]);
     expect((await readdir(folder)).filter((name) => name.includes('never') || name.includes('partial'))).toEqual([]);
   });
 
