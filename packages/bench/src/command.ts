@@ -19,10 +19,12 @@ import {
   parseMemory,
   parseNames,
   parseShape,
+  parseTasks,
   parseThreads,
   parseVariants,
   parseWarmUp,
   parseWeightDtype,
+  taskNames,
   variantNames,
 } from './flags.ts';
 import { benchKernels } from './kernels/kernel-command.ts';
@@ -31,6 +33,7 @@ import { benchPositions } from './positions/positions-command.ts';
 import { progressDisplay } from './progress-display.ts';
 import { isQuality, parseQuality } from './quality/parse-quality.ts';
 import { benchQuality, reportQuality } from './quality/quality-command.ts';
+import type { Task } from './quality/tasks/task.ts';
 import { parseResult } from './report/parse-result.ts';
 import type { SweepResult, Variant, WarmUpKind } from './result.ts';
 import { type Shape, smallShape, sweepDefaults, sweepShapes } from './shapes.ts';
@@ -63,6 +66,7 @@ interface BenchOptions extends OutputFiles {
   readonly models?: readonly string[];
   readonly text?: string;
   readonly targets?: number;
+  readonly tasks?: readonly Task[];
   readonly steps?: number;
   readonly resume?: boolean;
 }
@@ -105,6 +109,7 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--models <list>', 'folders, or names of shipped models, separated by commas', parseNames)
     .option('--text <file>', 'what they are tested on: .jsonl, text, .tokens, or a JSON array of ids')
     .option('--targets <n>', 'tokens whose loss is measured at each of --lengths (default: 512)', parseCount)
+    .option('--tasks <list>', `without --models: ${taskNames} (default: all)`, parseTasks)
     .option('--steps <n>', 'without --models: training steps of each row (default: 1200)', parseCount)
     .option('--resume', 'without --models: keep the rows that --out has from a run that ended early')
     .optionsGroup('How much is measured:')

@@ -65,6 +65,7 @@ describe('flags that do not apply', () => {
     ['--kernels --quality', '--kernels and --quality cannot go together: each chooses what is run.'],
     ['--quality --models a,b', '--models needs a text to measure them on: --text FILE.'],
     ['--quality --models a --text x --steps 5', '--steps does not apply to --models.'],
+    ['--quality --models a --text x --tasks copy', '--tasks does not apply to --models.'],
     ['--quality --lengths 128', '--lengths goes with --models in --quality.'],
     ['--quality --self-up-to 128', '--self-up-to goes with --models in --quality.'],
     ['--quality --threads 1,2', '--threads 1,2 is more than one number for --quality.'],

@@ -41,7 +41,8 @@ const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
   kernels: ['kernels', 'backend', 'threads', 'rounds', 'out', 'markdown', 'json'],
   training: ['training', 'threads', 'rounds', 'out', 'markdown', 'json'],
   quality: [
-    ...['quality', 'models', 'text', 'lengths', 'targets', 'selfUpTo', 'steps', 'resume', 'backend', 'threads'],
+    ...['quality', 'models', 'text', 'lengths', 'targets', 'selfUpTo', 'tasks', 'steps', 'resume'],
+    ...['backend', 'threads'],
     ...['out', 'report', 'markdown', 'json'],
   ],
 };
@@ -53,6 +54,7 @@ const ownFlags = new Map<string, BenchKind>([
   ['models', 'quality'],
   ['text', 'quality'],
   ['targets', 'quality'],
+  ['tasks', 'quality'],
   ['steps', 'quality'],
   ['resume', 'quality'],
 ]);
@@ -101,8 +103,9 @@ function checkQuality(
 ): void {
   if (threads.length > 1) refuse(`--threads ${threads.join(',')} is more than one number for --quality.`);
   if (models !== undefined && text === undefined) refuse('--models needs a text to measure them on: --text FILE.');
-  if (models !== undefined && given.includes('steps')) {
-    refuse('--steps does not apply to --models. It is of the tasks, which are run without --models.');
+  const ofTasks = ['tasks', 'steps'].find((name) => given.includes(name));
+  if (models !== undefined && ofTasks !== undefined) {
+    refuse(`--${ofTasks} does not apply to --models. It is of the tasks, which are run without --models.`);
   }
   const ofModels = ['text', 'lengths', 'targets', 'selfUpTo'].filter((name) => given.includes(name));
   if (models === undefined && ofModels.length > 0) {

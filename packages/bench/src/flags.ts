@@ -3,6 +3,8 @@
 import { type WeightDType, weightDTypes } from '@inattention/core/math';
 import { InvalidArgumentError as BadFlag } from 'commander';
 import { type BackendName, backendNames } from './backends.ts';
+import type { Task } from './quality/tasks/task.ts';
+import { tasks } from './quality/tasks/task-plan.ts';
 import { formatTokens } from './report/units.ts';
 import { type Variant, type WarmUpKind, warmUpKinds } from './result.ts';
 import { type Shape, sweepShapes } from './shapes.ts';
@@ -89,6 +91,17 @@ export function parseMemory(text: string): number {
 
 export function parseThreads(text: string): number[] {
   return text.split(',').map(parseCount);
+}
+
+/** Names of the tasks of --quality. */
+export const taskNames = tasks.map(({ name }) => name).join(', ');
+
+export function parseTasks(text: string): Task[] {
+  return parseNames(text).map((name) => {
+    const task = tasks.find((known) => known.name === name);
+    if (task === undefined) throw new BadFlag(`"${name}" is none of ${taskNames}.`);
+    return task;
+  });
 }
 
 export function parseNames(text: string): string[] {

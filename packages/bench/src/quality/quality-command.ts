@@ -13,10 +13,12 @@ import { modelFolder } from '../model-folder.ts';
 import { checkOutputs, type OutputFiles, writeTexts } from '../outputs.ts';
 import { openText } from './open-text.ts';
 import { parseQuality } from './parse-quality.ts';
-import { qualityMarkdown, qualityPage, qualityReport } from './quality-report.ts';
+import { qualityMarkdown } from './quality-markdown.ts';
+import { qualityPage, qualityReport } from './quality-report.ts';
 import type { QualityResult, TaskSettings } from './quality-result.ts';
 import { runQuality, taskFacts } from './run-quality.ts';
-import { taskSettings, tasks, taskVariants } from './tasks/task-plan.ts';
+import type { Task } from './tasks/task.ts';
+import { tasks as allTasks, taskSettings, taskVariants } from './tasks/task-plan.ts';
 
 export interface QualityCommandOptions extends OutputFiles {
   readonly models?: readonly string[];
@@ -24,6 +26,7 @@ export interface QualityCommandOptions extends OutputFiles {
   readonly lengths?: readonly number[];
   readonly targets?: number;
   readonly selfUpTo?: number;
+  readonly tasks?: readonly Task[];
   readonly steps?: number;
   readonly resume?: boolean;
   readonly backend?: BackendName | 'auto';
@@ -40,10 +43,10 @@ const quiet = 5000;
 /** Measures, writes the result after every row, and prints it. What was measured before a failure is reported, too. */
 export async function benchQuality(options: QualityCommandOptions, output: BenchOutput): Promise<void> {
   checkOutputs(options);
-  const { models = [], text, targets = 512, selfUpTo = 2048, out } = options;
+  const { models = [], text, targets = 512, selfUpTo = 2048, tasks = allTasks, out } = options;
   const lengths = [...new Set(options.lengths ?? defaultLengths)].sort((a, b) => a - b);
   const settings = { ...taskSettings, steps: options.steps ?? taskSettings.steps };
-  const before = options.resume === true ? await readBefore(out, settings) : null;
+  const before = options.resume === true ? await readBefore(out, settings, tasks) : null;
   const sources = await Promise.all(
     models.map(async (name) => ({ name, source: await openDirectory(await modelFolder(name)) })),
   );
@@ -54,7 +57,17 @@ export async function benchQuality(options: QualityCommandOptions, output: Bench
     const result = await runQuality({
       backend,
       environment: environment(),
-      command: commandLine({ models, text, lengths, targets, selfUpTo, settings, backend, threads: options.threads }),
+      command: commandLine({
+        models,
+        text,
+        lengths,
+        targets,
+        selfUpTo,
+        settings,
+        tasks,
+        backend,
+        threads: options.threads,
+      }),
       models: sources,
       text: opened,
       ...{ lengths, targets, selfUpTo, seed },
@@ -100,7 +113,11 @@ async function openBackend({ backend: wanted, threads }: QualityCommandOptions, 
 }
 
 /** The result that `--out` holds, when it is of the same tasks; null when there is none yet. */
-async function readBefore(out: string | undefined, settings: TaskSettings): Promise<QualityResult | null> {
+async function readBefore(
+  out: string | undefined,
+  settings: TaskSettings,
+  tasks: readonly Task[],
+): Promise<QualityResult | null> {
   if (out === undefined) {
     throw new InvalidArgumentError({ what: '--resume needs the file to go on with.', fix: 'give it as --out FILE' });
   }
@@ -114,7 +131,7 @@ async function readBefore(out: string | undefined, settings: TaskSettings): Prom
     what: `${out} holds rows of other settings.`,
     got,
     expected: wanted,
-    fix: 'give the same --steps, or another file',
+    fix: 'give the same --tasks and --steps, or another file',
   });
 }
 
@@ -135,14 +152,15 @@ function commandLine(settings: {
   readonly targets: number;
   readonly selfUpTo: number;
   readonly settings: TaskSettings;
+  readonly tasks: readonly Task[];
   readonly backend: Backend;
   readonly threads: readonly number[] | undefined;
 }): string {
-  const { models, text, lengths, targets, selfUpTo, backend, threads } = settings;
+  const { models, text, lengths, targets, selfUpTo, tasks, backend, threads } = settings;
   return [
     'inattention bench --quality',
     ...(models.length === 0
-      ? [`--steps ${settings.settings.steps}`]
+      ? [`--tasks ${tasks.map(({ name }) => name).join(',')} --steps ${settings.settings.steps}`]
       : [
           `--models ${models.join(',')} --text ${text}`,
           `--lengths ${lengths.map(lengthFlag).join(',')} --targets ${targets} --self-up-to ${lengthFlag(selfUpTo)}`,

@@ -7,7 +7,7 @@ import type { Task } from './task.ts';
 
 export const tasks: readonly Task[] = [
   associativeRecall('recall', { keys: 16, pairs: 8, asked: 4, length: 32, gap: 0 }),
-  associativeRecall('recall, gap 3', { keys: 16, pairs: 6, asked: 3, length: 42, gap: 3 }),
+  associativeRecall('recall-gap-3', { keys: 16, pairs: 6, asked: 3, length: 42, gap: 3 }),
   copying('copy', { symbols: 32, shortest: 8, longest: 16 }),
 ];
 
