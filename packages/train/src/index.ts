@@ -1,5 +1,7 @@
 /** `@inattention/train`: data, optimizer, training steps and the loop over them, on any backend. */
 
+export { checkpointFiles, readCheckpoint, readCheckpointProgress } from './checkpoint/checkpoint-files.ts';
+export { type FileContent, modelFiles } from './checkpoint/model-files.ts';
 export type { Batch, BatchSource, Cursor, TrainingText } from './data/batch-source.ts';
 export { type SubsetOptions, subsetOfDocuments } from './data/document-subset.ts';
 export { type DocumentSource, documentsInMemory, type TextPiece, wholeDocuments } from './data/documents.ts';

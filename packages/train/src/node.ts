@@ -1,6 +1,7 @@
 /** `@inattention/train/node`: what training keeps in files. */
 
-export { openCheckpoint, readProgress } from './node/checkpoint-files.ts';
+export type { FileContent } from './checkpoint/model-files.ts';
+export { openCheckpoint, readProgress } from './node/checkpoint-folders.ts';
 export {
   bestCheckpoint,
   type CheckpointFolder,
@@ -13,4 +14,4 @@ export { appendMetrics } from './node/metrics.ts';
 export { type ModelFolderOptions, writeModelFolder } from './node/model-folder.ts';
 export { openDocuments, openTokens } from './node/text-sources.ts';
 export { type PreparedTokens, prepareTokens } from './node/token-file-writer.ts';
-export { type FileContent, writeWholeFile, writeWholeFolder } from './node/whole-files.ts';
+export { writeWholeFile, writeWholeFolder } from './node/whole-files.ts';

@@ -19,7 +19,7 @@ import { madeUpSource } from '../../test/made-up-source.ts';
 import { smallConfig } from '../../test/small-model.ts';
 import type { CheckpointStore } from '../trainer/saved-training.ts';
 import { type TrainingEvent, type TrainOptions, train } from '../trainer/train.ts';
-import { openCheckpoint, readProgress } from './checkpoint-files.ts';
+import { openCheckpoint, readProgress } from './checkpoint-folders.ts';
 import { bestCheckpoint, createCheckpointStore, latestCheckpoint, listCheckpoints } from './checkpoints.ts';
 import { writeModelFolder } from './model-folder.ts';
 

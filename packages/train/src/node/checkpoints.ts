@@ -7,8 +7,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError } from '@inattention/core';
+import { checkpointFiles } from '../checkpoint/checkpoint-files.ts';
 import type { CheckpointStore } from '../trainer/saved-training.ts';
-import { checkpointFiles, readProgress } from './checkpoint-files.ts';
+import { readProgress } from './checkpoint-folders.ts';
 import { flushFolder, unfinishedName, writeWholeFolder } from './whole-files.ts';
 
 export interface CheckpointOptions {

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { madeUpSource } from '../../test/made-up-source.ts';
 import { smallConfig } from '../../test/small-model.ts';
 import { type TrainOptions, train } from '../trainer/train.ts';
-import { openCheckpoint } from './checkpoint-files.ts';
+import { openCheckpoint } from './checkpoint-folders.ts';
 import { createCheckpointStore, latestCheckpoint } from './checkpoints.ts';
 
 const schedule = { kind: 'cosine', peak: 0.01, steps: 40, warmupSteps: 4 } as const;

@@ -6,9 +6,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InAttentionError, InvalidFileError } from '@inattention/core';
-
-/** Bytes of a file, in pieces made when it is their turn. */
-export type FileContent = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+import type { FileContent } from '../checkpoint/model-files.ts';
 
 /** What an unfinished file or folder is called: hidden, beside its place. */
 export function unfinishedName(path: string): string {

@@ -1,25 +1,31 @@
 /**
- * A run as a folder: a model's folder (DESIGN §6) with two files more. `optimizer.safetensors` holds both moments of each
- * parameter, `training.json` everything else. What they say is checked when they are read.
+ * A run as files: a model's (DESIGN §6) with two more. `optimizer.safetensors` holds both moments of each parameter,
+ * `training.json` everything else. What they say is checked when they are read. Where they are is the caller's: folders
+ * are in ../node, and a page has its own storage.
  */
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { InvalidFileError } from '@inattention/core';
-import { type ModelFiles, openModelFiles, openSafetensors } from '@inattention/formats';
-import { fileSource, openDirectory } from '@inattention/formats/node';
+import { type ModelSource, openModelFiles, openSafetensors } from '@inattention/formats';
 import { checkSchedule } from '../optimizer/schedule.ts';
 import type { KeptTensor, SavedTraining, TrainingProgress } from '../trainer/saved-training.ts';
-import { jsonBytes, modelFiles, safetensors } from './model-folder.ts';
-import type { FileContent } from './whole-files.ts';
+import { type FileContent, jsonBytes, modelFiles, safetensors } from './model-files.ts';
 
 const format = 'inattention-training';
 const version = 1;
 const firstMoment = 'first_moment.';
 const secondMoment = 'second_moment.';
 
-/** The files of a checkpoint. */
-export function checkpointFiles(run: SavedTraining, files: ReadonlyMap<string, Uint8Array>): Map<string, FileContent> {
+/** What training.json takes at most: it is a page of settings. */
+const maxProgressBytes = 1_000_000;
+
+/**
+ * The files of a checkpoint by name, their bytes read from the run as they are asked for: before its next step.
+ * @param files others that belong to the model: tokenizer.json
+ */
+export function checkpointFiles(
+  run: SavedTraining,
+  files: ReadonlyMap<string, Uint8Array> = new Map(),
+): Map<string, FileContent> {
   const moments = new Map<string, KeptTensor>();
   for (const [name, tensor] of run.firstMoments) moments.set(firstMoment + name, tensor);
   for (const [name, tensor] of run.secondMoments) moments.set(secondMoment + name, tensor);
@@ -31,20 +37,20 @@ export function checkpointFiles(run: SavedTraining, files: ReadonlyMap<string, U
 }
 
 /**
- * Opens a checkpoint's folder. Tensors are read when they are asked for. Throws InvalidFileError or InvalidConfigError for
- * what is missing or damaged.
+ * A checkpoint from its files, wherever they are (`openFileList`, `filesInMemory`, `openUrl`). Tensors are read when they
+ * are asked for. Throws InvalidFileError or InvalidConfigError for what is missing or damaged.
  */
-export async function openCheckpoint(folder: string): Promise<SavedTraining> {
-  const progress = await readProgress(folder);
-  const { config, weights }: ModelFiles = await openModelFiles(await openDirectory(folder));
-  const source = await fileSource(join(folder, 'optimizer.safetensors'));
-  if (source === null) throw notWhole(folder, 'no optimizer.safetensors');
-  const moments = await openSafetensors(source);
-  const kept = (file: Pick<typeof moments, 'tensors' | 'read'>, prefix: string): Map<string, KeptTensor> =>
+export async function readCheckpoint(source: ModelSource): Promise<SavedTraining> {
+  const progress = await readCheckpointProgress(source);
+  const { config, weights } = await openModelFiles(source);
+  const file = await source.open('optimizer.safetensors');
+  if (file === null) throw notWhole(source, 'no optimizer.safetensors');
+  const moments = await openSafetensors(file);
+  const kept = (tensors: Pick<typeof moments, 'tensors' | 'read'>, prefix: string): Map<string, KeptTensor> =>
     new Map(
-      [...file.tensors]
+      [...tensors.tensors]
         .filter(([name]) => name.startsWith(prefix))
-        .map(([name, { shape }]) => [name.slice(prefix.length), { shape, read: () => file.read(name) }]),
+        .map(([name, { shape }]) => [name.slice(prefix.length), { shape, read: () => tensors.read(name) }]),
     );
   return {
     progress,
@@ -56,14 +62,17 @@ export async function openCheckpoint(folder: string): Promise<SavedTraining> {
 }
 
 /** How far a checkpoint's run had come. Throws InvalidFileError. */
-export async function readProgress(folder: string): Promise<TrainingProgress> {
+export async function readCheckpointProgress(source: ModelSource): Promise<TrainingProgress> {
+  const file = await source.open('training.json');
+  if (file === null) throw notWhole(source, 'no training.json');
+  if (file.size > maxProgressBytes) throw notWhole(source, `training.json of ${file.size} bytes`);
   let read: unknown;
   try {
-    read = JSON.parse(await readFile(join(folder, 'training.json'), 'utf8'));
+    read = JSON.parse(new TextDecoder().decode(await file.read(0, file.size)));
   } catch (cause) {
-    throw notWhole(folder, cause instanceof Error ? cause.message : String(cause), cause);
+    throw notWhole(source, cause instanceof Error ? cause.message : String(cause), cause);
   }
-  if (!isTraining(read)) throw notWhole(folder, 'training.json with missing or wrong fields');
+  if (!isTraining(read)) throw notWhole(source, 'training.json with missing or wrong fields');
   const { format: _format, version: _version, ...progress } = read;
   checkSchedule(progress.settings.schedule);
   return progress;
@@ -86,9 +95,9 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function notWhole(folder: string, got: string, cause?: unknown): InvalidFileError {
+function notWhole({ name }: ModelSource, got: string, cause?: unknown): InvalidFileError {
   return new InvalidFileError({
-    what: `${folder} is not a checkpoint that training can go on from.`,
+    what: `${name} is not a checkpoint that training can go on from.`,
     got,
     expected: 'config.json, model.safetensors, optimizer.safetensors and training.json',
     fix: 'name a folder that training has written, or start a new run from the model with --from',
