@@ -55,7 +55,7 @@ export {
 export { type ErrorCode, type ErrorDetails, InAttentionError } from './errors/inattention-error.ts';
 export { Ledger, type LedgerSnapshot, type Purpose, purposes } from './ledger/ledger.ts';
 export { FreeBlocks } from './memory/free-blocks.ts';
-export type { AdamWOptions, AdamWState } from './operations/adamw.ts';
+export { type AdamWOptions, type AdamWState, adamw } from './operations/adamw.ts';
 export type { AttendOptions } from './operations/attend.ts';
 export type { AttendBackwardInputs, AttentionGradients } from './operations/attend-backward.ts';
 export type { AttendWeightsOptions } from './operations/attend-weights.ts';

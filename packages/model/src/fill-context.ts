@@ -42,7 +42,8 @@ export async function fill(context: Context, ids: Int32Array, { signal, onProgre
       }
     }
     late = true;
-    await context.model.operations.backend.sync();
+    const { backend } = context.model.operations;
+    await (backend.settle?.() ?? backend.sync());
   } catch (error) {
     if (context.length > before) context.replace(before, context.length - before, new Int32Array(0));
     context.model.rollBackTables(marks, late);

@@ -179,6 +179,56 @@ describe('a device that has no memory', () => {
   });
 });
 
+describe('work that has settled', () => {
+  it('goes to the device with what comes after it, in one submission', async () => {
+    const { backend, watch } = await watched();
+    const view = floats(backend, 16);
+    backend.primitives.fill({ out: view, value: 1 });
+    await backend.sync();
+    const before = watch.submissions;
+    backend.primitives.fill({ out: { ...view, shape: [8] }, value: 2 });
+    await backend.settle?.();
+    backend.primitives.fill({ out: { ...view, shape: [4] }, value: 3 });
+    await backend.settle?.();
+    expect(watch.submissions).toBe(before);
+    expect(await numbers(backend, view)).toEqual([3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(watch.submissions).toBe(before + 1);
+  });
+
+  it('is done though what comes after it has no memory', async () => {
+    const { backend, watch } = await watched();
+    const view = floats(backend, 16);
+    backend.primitives.fill({ out: view, value: 1 });
+    await backend.sync();
+    backend.primitives.fill({ out: view, value: 2 });
+    await backend.settle?.();
+    watch.refuseFrom(1);
+    const none = floats(backend, 5000);
+    backend.primitives.fill({ out: none, value: 0 });
+    backend.primitives.fill({ out: view, value: 3 });
+    await expect(backend.sync()).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    watch.refuseFrom(Number.POSITIVE_INFINITY);
+    backend.free(none.buffer);
+    expect(await numbers(backend, view)).toEqual(Array(16).fill(2));
+  });
+
+  it('fails where it has no memory itself, and when the device is lost', async () => {
+    const { backend, watch, device } = await watched();
+    const view = floats(backend, 16);
+    watch.refuseFrom(1);
+    const none = floats(backend, 5000);
+    backend.primitives.fill({ out: none, value: 0 });
+    await expect(backend.settle?.()).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    watch.refuseFrom(Number.POSITIVE_INFINITY);
+    backend.free(none.buffer);
+    backend.primitives.fill({ out: view, value: 3 });
+    await backend.settle?.();
+    device.destroy();
+    await device.lost;
+    await expect(backend.settle?.()).rejects.toMatchObject({ code: 'BACKEND_LOST' });
+  });
+});
+
 describe('a lost device', () => {
   it('rejects what waits for it and refuses what comes after', async () => {
     const { backend, device } = await watched();

@@ -175,6 +175,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       queue.throwIfEnded();
       await queue.finish();
     },
+    settle: () => queue.settle(),
     device,
     async profile(work) {
       const { Profiler } = await import('./profile/profiler.ts');

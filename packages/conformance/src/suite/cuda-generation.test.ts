@@ -4,7 +4,7 @@
  */
 
 import { createRequire } from 'node:module';
-import { type Backend, EagerOperations, Tensor } from '@inattention/core';
+import { adamw, type Backend, EagerOperations, Tensor } from '@inattention/core';
 import { contextModes } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
 import { type CudaBackend, createCudaBackend } from '@inattention/cuda';
@@ -101,7 +101,7 @@ test('100 training steps leave nothing', async () => {
             ),
           ),
         ) as [Tensor, Tensor, Tensor, Tensor];
-        operations.adamw({ parameter, gradient, firstMoment, secondMoment }, { ...options, step });
+        adamw(operations, { parameter, gradient, firstMoment, secondMoment }, { ...options, step });
       }
     });
     backend.trim();

@@ -58,6 +58,39 @@ test('sessions of different modes and lengths in one pass equal each alone', asy
   }
 });
 
+/** Submissions that each of `steps` took, for the tokens it gave. */
+async function submissionsOf(
+  steps: AsyncIterable<unknown>,
+  watch: { readonly submissions: number },
+): Promise<number[]> {
+  const counts: number[] = [];
+  let before = watch.submissions;
+  for await (const _ of steps) {
+    counts.push(watch.submissions - before);
+    before = watch.submissions;
+  }
+  return counts;
+}
+
+describe('a generated token is one submission', () => {
+  for (const name of ['rope, w = 3', 'learned, w = 2', 'hybrid, rope, w = 3', 'rope, w = 1, norms']) {
+    test.each(contextModes)(`${name}: %s`, async (context) => {
+      const { device: own } = await openDevice();
+      const watch = watchDevice(own);
+      using backend = await createWebGpuBackend({ device: own });
+      const config = smallConfigs[name] as ModelConfig;
+      using model = smallModel(backend, config);
+      using session = model.createSession({ context });
+      await session.append(randomIds(300, config.vocabSize, 1));
+      const sampling = { temperature: 1, stopTokens: [] };
+      for await (const _ of generate(session, { ...sampling, maxTokens: 4 })); // compiles what it needs
+      const counts = await submissionsOf(generate(session, { ...sampling, maxTokens: 20 }), watch);
+      expect(counts).toEqual(Array(20).fill(1));
+      own.destroy();
+    });
+  }
+});
+
 const generated = 500;
 
 describe(`bytes of ${generated} generated tokens`, () => {

@@ -56,6 +56,12 @@ export interface Backend {
   reserve(bytes: number): Promise<void>;
   /** Waits for enqueued work; rejects with what failed since the last border. */
   sync(): Promise<void>;
+  /**
+   * Resolves when enqueued work is known to have its memory, whether or not it has begun, and will be done whatever
+   * becomes of work enqueued later; rejects as `sync` does. So changes are known to hold without a wait for the device.
+   * Optional: where it is absent, `sync` serves.
+   */
+  settle?(): Promise<void>;
   /** Gives pooled memory back to the device where that is possible. */
   trim(): void;
   /** Frees everything. Later calls throw DisposedError, except `free`, which has nothing left to do. */

@@ -4,7 +4,7 @@ import { expectClose } from '../../test/expect-close.ts';
 import { seededRandom } from '../../test/random.ts';
 import { InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
-import type { AdamWOptions } from './adamw.ts';
+import { type AdamWOptions, adamw } from './adamw.ts';
 import { EagerOperations } from './eager-operations.ts';
 
 const rates = { learningRate: 0.01, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 };
@@ -22,7 +22,7 @@ it('follows the formula for three steps', async () => {
     ];
     gradients.forEach((gradient, i) => {
       const state = { parameter, gradient: tensor(gradient, [2, 5]), firstMoment, secondMoment };
-      operations.adamw(state, { ...rates, step: i + 1 });
+      adamw(operations, state, { ...rates, step: i + 1 });
     });
     return [parameter, firstMoment, secondMoment];
   });
@@ -43,13 +43,13 @@ it('refuses other shapes and rates outside their domains, and changes nothing', 
   const operations = new EagerOperations(createHostBackend());
   const make = () => operations.upload(Float32Array.of(1, 2), [2]);
   const state = { parameter: make(), gradient: make(), firstMoment: make(), secondMoment: make() };
-  const step = (changes: Partial<AdamWOptions>) => () => operations.adamw(state, { ...rates, step: 1, ...changes });
+  const step = (changes: Partial<AdamWOptions>) => () => adamw(operations, state, { ...rates, step: 1, ...changes });
   expect(step({ step: 0 })).toThrow(/counts steps from 1/);
   expect(step({ step: 1.5 })).toThrow(InvalidArgumentError);
   expect(step({ beta1: 1 })).toThrow(InvalidArgumentError);
   expect(step({ beta2: -0.1 })).toThrow(InvalidArgumentError);
   expect(step({ learningRate: Number.NaN })).toThrow(/learningRate/);
   const other = operations.zeros([3]);
-  expect(() => operations.adamw({ ...state, gradient: other }, { ...rates, step: 1 })).toThrow(ShapeError);
+  expect(() => adamw(operations, { ...state, gradient: other }, { ...rates, step: 1 })).toThrow(ShapeError);
   expect(await state.parameter.readFloat32()).toEqual(Float32Array.of(1, 2));
 });

@@ -17,7 +17,10 @@ export interface AdamWState {
 
 export type AdamWOptions = Omit<AdamWArguments, keyof AdamWState>;
 
-/** Updates parameter and moments in place. */
+/**
+ * Updates parameter and moments in place. `context`: the operations to run it with (EagerOperations). A function and no
+ * method, so that a page that only generates does not download it.
+ */
 export function adamw(context: OperationContext, state: AdamWState, options: AdamWOptions): void {
   check(context, state, options);
   if (state.parameter.size === 0) return;

@@ -11,7 +11,6 @@ import type { Purpose } from '../ledger/ledger.ts';
 import type { DType, HostArray } from '../tensor/dtype.ts';
 import { expectShape, type Shape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { type AdamWOptions, type AdamWState, adamw } from './adamw.ts';
 import { type AttendOptions, attend } from './attend.ts';
 import { type AttendBackwardInputs, type AttentionGradients, attendBackward } from './attend-backward.ts';
 import { attendEach } from './attend-each.ts';
@@ -329,11 +328,6 @@ export class EagerOperations implements Operations<Tensor>, OperationContext {
 
   slice(input: Tensor, start: number, count: number): Tensor {
     return this.own(input.slice(start, count));
-  }
-
-  /** One AdamW step in place. */
-  adamw(state: AdamWState, options: AdamWOptions): void {
-    adamw(this, state, options);
   }
 }
 

@@ -8,6 +8,7 @@ import { makeViewData, uploadView, type ViewKind, viewKinds } from '../../test/v
 import type { Backend } from '../backend/backend.ts';
 import type { FusedOperations } from '../backend/fused.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
+import { adamw } from './adamw.ts';
 import { denseContext, EagerOperations } from './eager-operations.ts';
 
 type Made = { dispose(): void } | null;
@@ -58,7 +59,7 @@ const works: Record<string, (inputs: Inputs) => Made[]> = {
   adamw: ({ operations, x }) => {
     const state = { parameter: x, gradient: x, firstMoment: x, secondMoment: x };
     const rates = { learningRate: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1, weightDecay: 0, step: 1 };
-    operations.adamw(state, rates);
+    adamw(operations, state, rates);
     return [];
   },
 };

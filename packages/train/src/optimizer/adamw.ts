@@ -4,7 +4,7 @@
  * place.
  */
 
-import { type EagerOperations, InvalidArgumentError, type Tensor } from '@inattention/core';
+import { adamw, type EagerOperations, InvalidArgumentError, type Tensor } from '@inattention/core';
 import type { Parameter } from '../step/parameters.ts';
 
 export interface AdamWSettings {
@@ -85,7 +85,8 @@ export class AdamW {
         primitives.affine({ input: gradient, scale: gradientScale, offset: 0, out: gradient });
       }
       const decays = parameter.shape.length > 1 && (decayEmbeddings || !embeddings.has(name));
-      this.#operations.adamw(
+      adamw(
+        this.#operations,
         { parameter, gradient, firstMoment: moments.first, secondMoment: moments.second },
         { learningRate, beta1, beta2, epsilon, weightDecay: decays ? weightDecay : 0, step: this.#steps },
       );

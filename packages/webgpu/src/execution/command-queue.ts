@@ -34,6 +34,8 @@ export class CommandQueue {
   readonly #groups: BindGroups;
   #timer: DispatchTimer | null = null;
   #recorded: Command[] = [];
+  /** How many of them have been promised to run. */
+  #promised = 0;
   #flops = 0;
   readonly #mostFlops: number;
   /** Number of the last command recorded. */
@@ -140,24 +142,40 @@ export class CommandQueue {
   submit(): void {
     if (this.#recorded.length === 0) return;
     const commands = this.#recorded;
+    const promised = this.#promised;
     const last = this.#count;
     this.#recorded = [];
+    this.#promised = 0;
     this.#flops = 0;
-    if (this.#waiting === 0 && this.#memory.sound && commands.every(isCompiled)) {
+    if (this.#able(commands)) {
       this.#finish(commands, last, null);
       return;
     }
     this.#waiting += 1;
     this.#tail = this.#tail.then(async () => {
-      let error: InAttentionError | null = null;
-      for (const command of commands) {
-        if (command.kind === 'dispatch' && command.pipeline.pipeline === null) error ??= await command.pipeline.ready;
-      }
+      let error = await compiled(commands);
       await this.#memory.settle();
       error ??= this.#memory.takeFailure() ?? this.#memory.failureOf(commands.flatMap(allocationsOf));
       this.#waiting -= 1;
-      this.#finish(commands, last, error);
+      this.#finish(error === null ? commands : commands.slice(0, promised), last, error);
     });
+  }
+
+  /** Whether commands can be handed over now. */
+  #able(commands: readonly Command[]): boolean {
+    return this.#waiting === 0 && this.#memory.sound && commands.every(isCompiled);
+  }
+
+  /**
+   * Resolves when what was recorded is known to have its pipelines and memory: it stays recorded, and runs even if what
+   * is recorded later with it cannot. Where that is not so, or something failed before, a border.
+   */
+  async settle(): Promise<void> {
+    await compiled([...this.#recorded]);
+    await this.#memory.settle();
+    this.throwIfEnded();
+    if (this.#failures.length > 0 || !this.#able(this.#recorded)) await this.flush();
+    else this.#promised = this.#recorded.length;
   }
 
   /**
@@ -198,14 +216,14 @@ export class CommandQueue {
     this.throwIfEnded();
   }
 
-  /** Encodes and submits, or drops the commands because of `error`. */
+  /** Encodes and submits; `error` is why others recorded with them are dropped. */
   #finish(commands: readonly Command[], last: number, error: InAttentionError | null): void {
     let failure = error;
-    if (this.#end === null && failure === null) {
+    if (this.#end === null && commands.length > 0) {
       try {
         this.#encode(commands, last);
       } catch (thrown) {
-        failure = asFailure(thrown);
+        failure ??= asFailure(thrown);
         this.#ring.clear();
       }
     }
@@ -282,6 +300,15 @@ export class CommandQueue {
 
 function isCompiled(command: Command): boolean {
   return command.kind !== 'dispatch' || command.pipeline.pipeline !== null;
+}
+
+/** Waits for the pipelines of commands; what one of them failed with, or null. */
+async function compiled(commands: readonly Command[]): Promise<InAttentionError | null> {
+  let error: InAttentionError | null = null;
+  for (const command of commands) {
+    if (command.kind === 'dispatch' && command.pipeline.pipeline === null) error ??= await command.pipeline.ready;
+  }
+  return error;
 }
 
 /** The ranges of a dispatch's bind group: its params, then its slots. */

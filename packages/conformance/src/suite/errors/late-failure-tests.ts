@@ -78,6 +78,12 @@ function lateBackend({ backend: inner }: Trial) {
         visit('sync');
         await inner.sync();
       },
+      ...(inner.settle !== undefined && {
+        async settle() {
+          visit('sync');
+          await inner.settle?.();
+        },
+      }),
       async read(buffer, byteOffset, byteLength) {
         visit('read');
         return inner.read(buffer, byteOffset, byteLength);

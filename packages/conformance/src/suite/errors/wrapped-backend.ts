@@ -17,6 +17,7 @@ export function wrapBackend(inner: Backend, replaced: Partial<Backend>): Backend
     read: (buffer, byteOffset, byteLength) => inner.read(buffer, byteOffset, byteLength),
     reserve: (bytes) => inner.reserve(bytes),
     sync: () => inner.sync(),
+    ...(inner.settle !== undefined && { settle: () => inner.settle?.() ?? inner.sync() }),
     trim: () => inner.trim(),
     dispose: () => inner.dispose(),
     [Symbol.dispose]: () => inner.dispose(),

@@ -1,5 +1,6 @@
 /** adamw: first and later steps, with and without decay, of every length. */
 
+import { adamw } from '@inattention/core';
 import { randomNumbers } from '../../inputs/random-numbers.ts';
 import { type AdamWOptions, adamwStep } from '../../reference/adamw.ts';
 import { ndArray } from '../../reference/nd-array.ts';
@@ -47,7 +48,7 @@ async function checkStep({ backend, expectClose }: Trial, fused: boolean, length
     const parameter = floats(state.parameter);
     const firstMoment = floats(state.firstMoment);
     const secondMoment = floats(state.secondMoment);
-    operations.adamw({ parameter, gradient: floats(gradient), firstMoment, secondMoment }, options);
+    adamw(operations, { parameter, gradient: floats(gradient), firstMoment, secondMoment }, options);
     return { parameter, firstMoment, secondMoment };
   });
   for (const name of ['parameter', 'firstMoment', 'secondMoment'] as const) {
