@@ -8,10 +8,7 @@ import type { BackendCandidate } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
 import { createCudaBackend } from '@inattention/cuda';
 import { createWebGpuBackend } from '@inattention/webgpu';
-
-export const backendNames = ['cuda', 'webgpu', 'cpu'] as const;
-
-export type BackendName = (typeof backendNames)[number];
+import { type BackendName, backendNames } from './backend-names.ts';
 
 export interface CandidateOptions {
   /** The only one that is wanted; `auto`: the first that works. Default `auto`. */

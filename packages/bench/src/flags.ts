@@ -2,7 +2,7 @@
 
 import { type WeightDType, weightDTypes } from '@inattention/core/math';
 import { InvalidArgumentError as BadFlag } from 'commander';
-import { type BackendName, backendNames } from './backends.ts';
+import { type BackendName, backendNames } from './backend-names.ts';
 import type { Task } from './quality/tasks/task.ts';
 import { tasks } from './quality/tasks/task-plan.ts';
 import { formatTokens } from './report/units.ts';

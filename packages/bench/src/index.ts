@@ -3,13 +3,16 @@
  * texts on disk are at `@inattention/bench/node`.
  */
 
-export {
-  type BackendName,
-  backendCandidates,
-  backendNames,
-  type CandidateOptions,
-  onlyBackend,
-} from './backends.ts';
+export { type AgreementResult, type AgreementRow, agreementSchema } from './agreement/agreement-result.ts';
+export { type AgreementOptions, runAgreement } from './agreement/run-agreement.ts';
+export { type BackendName, backendNames } from './backend-names.ts';
+export { backendCandidates, type CandidateOptions, onlyBackend } from './backends.ts';
+export { type KernelPeer, type KernelResult, kernelSchema } from './kernels/kernel-result.ts';
+export { attentionGraph, matmulGraph } from './kernels/onnx-graphs.ts';
+export { onnxModel } from './kernels/onnx-model.ts';
+export type { LoadedPeer, Peer, PeerKernel } from './kernels/peer.ts';
+export { type KernelRunOptions, type KernelSizes, kernelSizes, runKernels } from './kernels/run-kernels.ts';
+export { tfjsPeer } from './kernels/tfjs-kernels.ts';
 export { memorySizes, planTable } from './plan-table.ts';
 export type { OpenText } from './quality/open-text.ts';
 export { isQuality, parseQuality } from './quality/parse-quality.ts';
@@ -30,8 +33,19 @@ export { qualityFacts, qualityTables } from './quality/quality-tables.ts';
 export { type QualityOptions, runQuality } from './quality/run-quality.ts';
 export type { Task } from './quality/tasks/task.ts';
 export { taskSettings, tasks, taskVariants } from './quality/tasks/task-plan.ts';
+export {
+  type AnyResult,
+  anyMarkdown,
+  headingOf,
+  parseAnyResult,
+  type ReportHeading,
+  reportContent,
+} from './report/any-result.ts';
+export { comparisonTable } from './report/comparison-table.ts';
 export { type Fact, remarks, runFacts } from './report/facts.ts';
 export { markdownReport } from './report/markdown.ts';
+export { tableSection } from './report/page/report-parts.ts';
+export { style as reportStyle } from './report/page/style.ts';
 export { parseResult } from './report/parse-result.ts';
 export { type Ratio, type RowRatios, ratiosOf } from './report/ratios.ts';
 export {
@@ -66,6 +80,7 @@ export {
   smallShape,
   sweepDefaults,
   sweepShapes,
+  tinyShape,
 } from './shapes.ts';
 export {
   decodedTokens,

@@ -28,6 +28,19 @@ export const smallShape: Shape = {
   tieWordEmbeddings: true,
 };
 
+/** Done in seconds on a phone or by a processor that plays GPU: to see how a sweep goes, not to conclude from. */
+export const tinyShape: Shape = {
+  name: 'tiny',
+  vocabSize: 4096,
+  hiddenSize: 64,
+  intermediateSize: 176,
+  numHiddenLayers: 2,
+  numAttentionHeads: 2,
+  numKeyValueHeads: 2,
+  headDim: 32,
+  tieWordEmbeddings: true,
+};
+
 /** GPT-2 124M with a gated MLP of 2048, which has the parameters of its plain one of 3072 (Radford et al. 2019). */
 const gpt2: Shape = {
   name: 'gpt2-124m',
@@ -78,7 +91,7 @@ const gpt2Xl: Shape = {
 };
 
 /** Shapes that can be swept by name. */
-export const sweepShapes: readonly Shape[] = [smallShape, gpt2, smolLm2];
+export const sweepShapes: readonly Shape[] = [tinyShape, smallShape, gpt2, smolLm2];
 
 /** Shapes of the plan table: without and with grouped-query attention, which already shrinks a KV cache. */
 export const planShapes: readonly Shape[] = [gpt2, gpt2Xl, smolLm2, llama1b];
@@ -93,10 +106,10 @@ export interface SweepDefaults {
   readonly roundTime: number;
 }
 
-/** Lengths and rounds for two cores: the small shape in two minutes, real ones in under 25. */
+/** Lengths and rounds for two cores: the small shape in two minutes, tiny in less, real ones in under 25. */
 export function sweepDefaults(shape: Shape): SweepDefaults {
   const lengths = [1024, 4096, 16_384, 65_536];
-  if (shape === smallShape) return { lengths, selfUpTo: 4096, rounds: 3, roundTime: 6000 };
+  if (shape === tinyShape || shape === smallShape) return { lengths, selfUpTo: 4096, rounds: 3, roundTime: 6000 };
   return { lengths: [...lengths, 131_072], selfUpTo: 4096, rounds: 3, roundTime: 90_000 };
 }
 

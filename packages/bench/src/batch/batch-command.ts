@@ -2,7 +2,8 @@
 
 import { selectBackend } from '@inattention/core';
 import type { ContextMode, WeightDType } from '@inattention/core/math';
-import { type BackendName, candidatesFor, onlyBackend } from '../backends.ts';
+import type { BackendName } from '../backend-names.ts';
+import { candidatesFor, onlyBackend } from '../backends.ts';
 import { type BenchOutput, progressLines } from '../bench-output.ts';
 import { environment } from '../environment.ts';
 import { checkOutputs, deliver } from '../outputs.ts';

@@ -4,13 +4,17 @@ import { selectBackend } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
 import { createCudaBackend } from '@inattention/cuda';
 import { createWebGpuBackend } from '@inattention/webgpu';
-import { type BackendName, backendCandidates, backendNames } from '../backends.ts';
+import { type BackendName, backendNames } from '../backend-names.ts';
+import { backendCandidates } from '../backends.ts';
 import { type BenchOutput, progressLines } from '../bench-output.ts';
 import { environment } from '../environment.ts';
 import { checkOutputs, deliver } from '../outputs.ts';
 import { readMobyDick } from '../texts.ts';
 import { tokenise } from '../tokenise.ts';
-import { kernelMarkdown, kernelReport } from './kernel-report.ts';
+import { kernelMarkdown } from './kernel-markdown.ts';
+import { kernelReport } from './kernel-report.ts';
+import { loadCpuPeers, loadWebGpuPeers } from './node-peers.ts';
+import { createProbe } from './probe.ts';
 import { kernelSizes, runKernels } from './run-kernels.ts';
 
 export interface KernelCommandOptions {
@@ -56,6 +60,8 @@ export async function benchKernels(options: KernelCommandOptions, output: BenchO
         : backend === 'cuda'
           ? createCudaBackend()
           : createWebGpuBackend(),
+    loadPeers: async (count) => (count !== null ? loadCpuPeers(count) : backend === 'webgpu' ? loadWebGpuPeers() : []),
+    createProbe,
     onProgress: progressLines(output),
   });
   const texts = { report: kernelReport(result), markdown: kernelMarkdown(result) };

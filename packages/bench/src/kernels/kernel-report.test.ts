@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { kernelMarkdown, kernelReport } from './kernel-report.ts';
+import { kernelMarkdown } from './kernel-markdown.ts';
+import { kernelReport } from './kernel-report.ts';
 import { type KernelFigure, type KernelResult, kernelSchema } from './kernel-result.ts';
+import { parseKernels } from './parse-kernels.ts';
 
 const figure: KernelFigure = {
   bench: 'GEMM 512³',
@@ -88,4 +90,22 @@ test('figures of a software adapter are said not to be a GPU’s', () => {
 
 test('control sequences in names do not reach the terminal', () => {
   expect(kernelReport(result)).not.toContain('\u001b');
+});
+
+test('a result is read back, one of the version before too, and nothing else', () => {
+  const json = () => JSON.parse(JSON.stringify(result)) as Record<string, unknown>;
+  expect(parseKernels(json())).toEqual(result);
+  expect(parseKernels({ ...json(), schema: 'inattention-kernels/2' })).toEqual(result);
+  const browser = { ...json(), text: null, contexts: [], figures: [{ ...figure, cpuPerWall: null }] };
+  expect(kernelReport(parseKernels(browser))).toContain('not told');
+  for (const [broken, field] of [
+    [{ schema: 'inattention-kernels/1' }, 'schema'],
+    [{ backend: '<script>' }, 'backend'],
+    [{ figures: [{ ...figure, medianMs: -1 }] }, 'figures.0.medianMs'],
+    [{ ratios: [{ bench: 'x' }] }, 'ratios.0.threads'],
+  ] as const) {
+    expect(() => parseKernels({ ...json(), ...broken })).toThrow(
+      expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringContaining(`"${field}"`) }),
+    );
+  }
 });

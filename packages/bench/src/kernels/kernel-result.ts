@@ -1,10 +1,10 @@
 /** The results of kernel benches: a versioned schema, apart from the sweep's. Times are ms, rates per second. */
 
-import type { BackendName } from '../backends.ts';
+import type { BackendName } from '../backend-names.ts';
 import type { SweepText } from '../result.ts';
 
-/** Version 1 had no `backend`, which was the CPU. */
-export const kernelSchema = 'inattention-kernels/2';
+/** Version 1 had no `backend`, which was the CPU; before version 3 every run knew its processor time and had a text. */
+export const kernelSchema = 'inattention-kernels/3';
 
 /** What a contestant's rate is of: arithmetic, or bytes that have to be read. */
 export type RateUnit = 'flop/s' | 'B/s';
@@ -26,9 +26,9 @@ export interface KernelFigure {
   readonly unit: RateUnit;
   /** Share of the limit measured in turn with it; null where there is none, and for the limit itself. */
   readonly shareOfLimit: number | null;
-  /** Processor time of the whole program over time, in the rounds: how many threads were at work. */
-  readonly cpuPerWall: number;
-  /** False when the threads did not have as many processors (cpuPerWall < 0.9 × threads). True on WebGPU: it is not known. */
+  /** Processor time of the whole program over time, in the rounds: how many threads were at work. null: browsers do not tell. */
+  readonly cpuPerWall: number | null;
+  /** False when the threads did not have as many processors (cpuPerWall < 0.9 × threads). True on WebGPU and in browsers: it is not known. */
   readonly counts: boolean;
   /** Largest difference from the float64 loop, over the largest of its numbers; null for limits. */
   readonly error: number | null;
@@ -69,8 +69,8 @@ export interface KernelResult {
   readonly rounds: number;
   readonly warmUpCalls: number;
   readonly peers: readonly KernelPeer[];
-  /** Where the contexts' ids are from. */
-  readonly text: SweepText;
+  /** Where the contexts' ids are from; null where no contexts were measured. */
+  readonly text: SweepText | null;
   readonly contexts: readonly { readonly tokens: number; readonly distinct: number }[];
   readonly figures: readonly KernelFigure[];
   readonly ratios: readonly KernelRatio[];

@@ -1,6 +1,6 @@
 /**
  * Times the contestants of a bench in turn, round by round, so that a slow spell of the machine meets all of them. Before
- * each turn there is a pause, in which threads of the turn before fall asleep, and a call that is not timed. Node only.
+ * each turn there is a pause, in which threads of the turn before fall asleep, and a call that is not timed.
  */
 
 import { throwIfAborted } from '@inattention/core';
@@ -8,6 +8,7 @@ import { median } from '../statistics.ts';
 import { checkResult } from './check-result.ts';
 import type { Contestant, KernelBench } from './contestant.ts';
 import type { KernelFigure } from './kernel-result.ts';
+import { processorTime } from './processor-time.ts';
 
 export interface MeasureOptions {
   /** Null where the work is not done by threads of this process. */
@@ -34,7 +35,8 @@ interface Turns {
   readonly error: number | null;
   readonly calls: number;
   readonly times: number[];
-  cpuMs: number;
+  /** null where processor time is not told. */
+  cpuMs: number | null;
   wallMs: number;
 }
 
@@ -72,24 +74,27 @@ async function takeTurn(turns: Turns): Promise<void> {
   const { contestant, calls, times } = turns;
   await rest();
   await contestant.run();
-  const cpuStart = process.cpuUsage();
+  const cpuStart = processorTime();
   const start = performance.now();
   for (let call = 0; call < calls; call += 1) await contestant.run();
   const wallMs = performance.now() - start;
-  const { user, system } = process.cpuUsage(cpuStart);
+  const cpuEnd = processorTime();
   times.push(wallMs / calls);
   turns.wallMs += wallMs;
-  turns.cpuMs += (user + system) / 1000;
+  turns.cpuMs = turns.cpuMs === null || cpuStart === null || cpuEnd === null ? null : turns.cpuMs + cpuEnd - cpuStart;
 }
 
-/** Waits until threads of the turn before sleep: engines let theirs spin for work, some for tens of ms. */
+/**
+ * Waits until threads of the turn before sleep: engines let theirs spin for work, some for tens of ms. Where processor time
+ * is not told, a pause has to do.
+ */
 async function rest(): Promise<void> {
   for (let attempt = 0; attempt < restTries; attempt += 1) {
-    const before = process.cpuUsage();
+    const before = processorTime();
     const start = performance.now();
     await new Promise((resolve) => setTimeout(resolve, restMs));
-    const { user, system } = process.cpuUsage(before);
-    if ((user + system) / 1000 < restShare * (performance.now() - start)) return;
+    const after = processorTime();
+    if (before === null || after === null || after - before < restShare * (performance.now() - start)) return;
   }
 }
 
@@ -103,7 +108,7 @@ function figureOf(
   const medianMs = median(times);
   const rate = (work * 1000) / medianMs;
   const limited = limit !== undefined && limit.contestant !== contestant && limit.contestant.unit === unit;
-  const cpuPerWall = cpuMs / wallMs;
+  const cpuPerWall = cpuMs === null ? null : cpuMs / wallMs;
   return {
     bench,
     contestant: name,
@@ -117,7 +122,7 @@ function figureOf(
     unit,
     shareOfLimit: limited ? rate / ((limit.contestant.work * 1000) / median(limit.times)) : null,
     cpuPerWall,
-    counts: threads === null || cpuPerWall >= busyShare * threads,
+    counts: threads === null || cpuPerWall === null || cpuPerWall >= busyShare * threads,
     error,
     ...(note !== undefined && { note }),
   };

@@ -44,12 +44,18 @@ export interface Peer {
   ): Promise<PeerKernel>;
 }
 
+/** What became of a peer. */
+export interface LoadedPeer {
+  readonly facts: KernelPeer;
+  readonly peer: Peer | null;
+}
+
 /** Loads a peer made of packages; facts instead of it when one is missing, or when it does not start on this machine. */
 export async function loadPeer(
   name: string,
   packages: readonly string[],
   load: () => Promise<Peer>,
-): Promise<{ readonly facts: KernelPeer; readonly peer: Peer | null }> {
+): Promise<LoadedPeer> {
   try {
     const peer = await load();
     return { facts: { name, version: peer.version }, peer };

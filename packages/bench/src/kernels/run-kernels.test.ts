@@ -5,6 +5,7 @@ import { readMobyDick } from '../texts.ts';
 import { tokenise } from '../tokenise.ts';
 import { checkResult } from './check-result.ts';
 import type { Contestant } from './contestant.ts';
+import { loadCpuPeers } from './node-peers.ts';
 import { loadPeer } from './peer.ts';
 import { createProbe } from './probe.ts';
 import { type KernelRunOptions, runKernels } from './run-kernels.ts';
@@ -27,6 +28,8 @@ async function run(options: Partial<KernelRunOptions> = {}) {
     text: await text,
     environment: { runtime: 'test' },
     createBackend: (threads) => createCpuBackend({ threads: threads ?? 1 }),
+    loadPeers: (threads) => loadCpuPeers(threads ?? 1),
+    createProbe,
     ...options,
   });
 }
@@ -34,7 +37,7 @@ async function run(options: Partial<KernelRunOptions> = {}) {
 describe('runKernels', () => {
   test('measures every bench with every contestant on one thread and on two', async () => {
     const { schema, devices, peers, contexts, figures, ratios } = await run({ threads: [1, 2] });
-    expect(schema).toBe('inattention-kernels/2');
+    expect(schema).toBe('inattention-kernels/3');
     expect(devices.map(({ threads }) => threads)).toEqual([1, 2]);
     expect(peers.map(({ name, version }) => [name, typeof version])).toEqual([
       ['onnxruntime-web', 'string'],
@@ -51,7 +54,7 @@ describe('runKernels', () => {
       expect(figure.medianMs).toBeGreaterThan(0);
       expect(figure.fastestMs).toBeLessThanOrEqual(figure.medianMs);
       expect(figure.error === null).toBe(figure.kind === 'limit');
-      expect(figure.counts).toBe(figure.cpuPerWall >= 0.9 * (figure.threads as number));
+      expect(figure.counts).toBe((figure.cpuPerWall as number) >= 0.9 * (figure.threads as number));
     }
     // Three benches against each peer, and four kinds of tables against kv in two contexts.
     expect(ratios.filter(({ threads }) => threads === 1)).toHaveLength(3 * 2 + 4 * 2);

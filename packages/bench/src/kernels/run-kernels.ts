@@ -1,10 +1,11 @@
 /**
  * The kernel benches in one run: the products and decode attention, on the CPU for each number of threads and with our
- * contexts too; contestants in turn, each checked before it is timed. Node only.
+ * contexts too; contestants in turn, each checked before it is timed. Peers and the probe are the caller's to bring.
  */
 
 import { type Backend, InvalidArgumentError } from '@inattention/core';
-import type { BackendName } from '../backends.ts';
+import type { BackendName } from '../backend-names.ts';
+import type { SweepText } from '../result.ts';
 import type { SweepDocument } from '../sweep/sweep.ts';
 import { attentionBench } from './attention-bench.ts';
 import type { KernelBench } from './contestant.ts';
@@ -18,13 +19,9 @@ import {
   kernelSchema,
 } from './kernel-result.ts';
 import { type MeasureOptions, measureBench } from './measure-bench.ts';
-import { loadOnnxruntime, onnxruntimeName } from './onnxruntime-peer.ts';
-import { loadOnnxruntimeWebGpu, onnxruntimeWebGpuName } from './onnxruntime-webgpu-peer.ts';
-import { loadPeer, type Peer } from './peer.ts';
-import { createProbe, type Probe } from './probe.ts';
+import type { LoadedPeer } from './peer.ts';
+import type { Probe } from './probe.ts';
 import { type BenchParts, gemmBench, gemvBench } from './product-benches.ts';
-import { loadTfjs, tfjsName, tfjsPackages } from './tfjs-peer.ts';
-import { loadTfjsWebGpu, tfjsWebGpuName, tfjsWebGpuPackages } from './tfjs-webgpu-peer.ts';
 
 export interface KernelSizes {
   readonly gemm: number;
@@ -52,11 +49,15 @@ export interface KernelRunOptions extends Omit<MeasureOptions, 'threads'> {
   /** Numbers of threads on the CPU; [null] on other backends. */
   readonly threads: readonly (number | null)[];
   readonly sizes: KernelSizes;
-  /** Ids for the longest context. */
-  readonly text: SweepDocument;
+  /** Ids for the longest context; null where there is no probe, since contexts are judged by it. */
+  readonly text: SweepDocument | null;
   readonly environment: KernelResult['environment'];
   readonly command?: string;
   createBackend(threads: number | null): Promise<Backend>;
+  /** The peers that run in the same place. */
+  loadPeers(threads: number | null): Promise<readonly LoadedPeer[]>;
+  /** The machine's limits, with memory for sums of so many bytes; null where they cannot be had. */
+  readonly createProbe: ((threads: number, bytes: number) => Promise<Probe>) | null;
   /** Told what is about to be measured, and which peers are missing. */
   onProgress?(what: string): void;
 }
@@ -64,7 +65,7 @@ export interface KernelRunOptions extends Omit<MeasureOptions, 'threads'> {
 /** Throws BackendUnavailableError when a contestant computes a wrong result, and AbortedError. */
 export async function runKernels(options: KernelRunOptions): Promise<KernelResult> {
   const { threads, sizes, text, rounds, warmUpCalls, environment, command } = options;
-  const { ids, ...source } = text;
+  const ids = text?.ids ?? null;
   const devices: KernelResult['devices'][number][] = [];
   const peers: KernelPeer[] = [];
   const figures: KernelFigure[] = [];
@@ -72,13 +73,12 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
   for (const count of threads) {
     using backend = await options.createBackend(count);
     if (count !== null) checkThreads(backend, count);
-    const probe = count === null ? null : await createProbe(count, mostBytes(sizes));
+    const probe = count === null ? null : ((await options.createProbe?.(count, mostBytes(sizes))) ?? null);
     probe?.numbers.fill(1);
     try {
       const software = backend.info.details.software === true;
       devices.push({ threads: count, device: backend.info.device, software });
-      const loaded =
-        count !== null ? await loadPeers(count) : options.backend === 'webgpu' ? await loadWebGpuPeers() : [];
+      const loaded = await options.loadPeers(count);
       for (const { facts } of loaded) {
         if (peers.some(({ name }) => name === facts.name)) continue;
         peers.push(facts);
@@ -111,10 +111,10 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
     rounds,
     warmUpCalls,
     peers,
-    text: source,
-    contexts: (options.backend === 'cpu' ? sizes.contexts : []).map((tokens) => ({
+    text: text === null ? null : sourceOf(text),
+    contexts: (text !== null && options.backend === 'cpu' ? sizes.contexts : []).map((tokens) => ({
       tokens,
-      distinct: new Set(ids.subarray(0, tokens)).size,
+      distinct: new Set(ids?.subarray(0, tokens)).size,
     })),
     figures,
     ratios,
@@ -122,32 +122,21 @@ export async function runKernels(options: KernelRunOptions): Promise<KernelResul
 }
 
 /** The contexts are measured by the limits of a probe: where there is one. */
-function benchMakers(parts: BenchParts, sizes: KernelSizes, ids: Int32Array): (() => Promise<KernelBench>)[] {
+function benchMakers(parts: BenchParts, sizes: KernelSizes, ids: Int32Array | null): (() => Promise<KernelBench>)[] {
   const { heads, headDim } = sizes;
   const { backend, probe } = parts;
-  const contexts = probe === null ? [] : sizes.contexts;
+  const contexts =
+    probe === null || ids === null ? [] : sizes.contexts.map((tokens) => ({ probe, ids: ids.subarray(0, tokens) }));
   return [
     () => gemmBench(parts, sizes.gemm),
     () => gemvBench(parts, sizes.gemv),
     () => attentionBench(parts, { heads, headDim, length: sizes.attention }),
-    ...contexts.map(
-      (tokens) => async () => contextBench(backend, probe as Probe, ids.subarray(0, tokens), { heads, headDim }),
-    ),
+    ...contexts.map((own) => async () => contextBench(backend, own.probe, own.ids, { heads, headDim })),
   ];
 }
 
-async function loadWebGpuPeers(): ReturnType<typeof loadPeers> {
-  return [
-    await loadPeer(onnxruntimeWebGpuName, [onnxruntimeName], loadOnnxruntimeWebGpu),
-    await loadPeer(tfjsWebGpuName, tfjsWebGpuPackages, loadTfjsWebGpu),
-  ];
-}
-
-/** tfjs-backend-wasm takes part with one thread only: it has no others in Node. */
-async function loadPeers(threads: number): Promise<{ readonly facts: KernelPeer; readonly peer: Peer | null }[]> {
-  const loaded = [await loadPeer(onnxruntimeName, [onnxruntimeName], () => loadOnnxruntime(threads))];
-  if (threads === 1) loaded.push(await loadPeer(tfjsName, tfjsPackages, loadTfjs));
-  return loaded;
+function sourceOf({ title, source, licence, tokenizer }: SweepDocument): SweepText {
+  return { title, source, licence, tokenizer };
 }
 
 /** The most bytes any bench reads: what the probe must be able to. */

@@ -2,6 +2,7 @@ import { createWebGpuBackend } from '@inattention/webgpu';
 import { expect, test, vi } from 'vitest';
 import { readMobyDick } from '../texts.ts';
 import { tokenise } from '../tokenise.ts';
+import { loadWebGpuPeers } from './node-peers.ts';
 import { runKernels } from './run-kernels.ts';
 
 // Pipelines of three libraries are compiled, by a processor that plays GPU.
@@ -18,6 +19,8 @@ test('on WebGPU, the products and attention are measured beside the WebGPU backe
     text: await tokenise(await readMobyDick(), 300),
     environment: { runtime: 'test' },
     createBackend: () => createWebGpuBackend(),
+    loadPeers: loadWebGpuPeers,
+    createProbe: null,
   });
   const { backend, devices, peers, contexts, figures, ratios } = result;
   expect([backend, contexts]).toEqual(['webgpu', []]);

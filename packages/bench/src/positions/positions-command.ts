@@ -1,7 +1,8 @@
 /** `inattention bench --positions`: training on chosen positions from the command line. Node only. */
 
 import { selectBackend } from '@inattention/core';
-import { type BackendName, candidatesFor, onlyBackend } from '../backends.ts';
+import type { BackendName } from '../backend-names.ts';
+import { candidatesFor, onlyBackend } from '../backends.ts';
 import { type BenchOutput, progressLines } from '../bench-output.ts';
 import { environment } from '../environment.ts';
 import { checkOutputs, deliver } from '../outputs.ts';

@@ -42,7 +42,7 @@ function linesOf(rows: readonly ContextLossRow[]): Line[] {
     name,
     ...(looks[order % looks.length] as (typeof looks)[number]),
     points: rows.flatMap(({ model, tokens, loss, standardError }) => {
-      if (model !== name || loss === null) return [];
+      if (model !== name || loss === null || tokens === 0) return []; // the axis is logarithmic
       const error = standardError ?? 0;
       const label = `${name} at ${formatTokens(tokens)}: ${loss.toFixed(4)} ± ${error.toFixed(4)} nats`;
       return [{ tokens, loss, low: loss - error, high: loss + error, label }];

@@ -1,17 +1,14 @@
 /** Reads a result of the quality bench: JSON of this version's schema, checked to the last field. */
 
-import { InvalidFileError } from '@inattention/core';
 import * as v from 'valibot';
+import { amount, checkedResult, count, environment, list, number, text } from '../report/checked-fields.ts';
 import { type QualityResult, qualitySchema } from './quality-result.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const amount = v.pipe(v.number(), v.minValue(0));
-const number = v.pipe(v.number(), v.finite());
 const attention = v.picklist(['inattention', 'self']);
 const positions = v.picklist(['rope', 'alibi', 'learned', 'none']);
 
 const model = v.object({
-  name: v.string(),
+  name: text,
   parameters: count,
   attention: v.picklist(['inattention', 'self', 'hybrid']),
   window: count,
@@ -19,16 +16,16 @@ const model = v.object({
   contextLength: count,
 });
 
-const testLossRow = v.object({ model: v.string(), loss: amount, lossTerms: count, bitsPerByte: v.nullable(amount) });
+const testLossRow = v.object({ model: text, loss: amount, lossTerms: count, bitsPerByte: v.nullable(amount) });
 
 const contextLossRow = v.object({
-  model: v.string(),
+  model: text,
   tokens: count,
   loss: v.nullable(amount),
   standardError: v.nullable(amount),
   change: v.nullable(number),
   changeError: v.nullable(amount),
-  reason: v.exactOptional(v.string()),
+  reason: v.exactOptional(text),
 });
 
 const taskSettings = v.object({
@@ -47,7 +44,7 @@ const taskSettings = v.object({
 });
 
 const taskRow = v.object({
-  task: v.string(),
+  task: text,
   attention,
   positions,
   window: count,
@@ -62,30 +59,30 @@ const taskRow = v.object({
 
 const schema: v.GenericSchema<unknown, QualityResult> = v.object({
   schema: v.literal(qualitySchema),
-  created: v.string(),
-  command: v.exactOptional(v.string()),
-  interrupted: v.exactOptional(v.string()),
-  environment: v.record(v.string(), v.union([v.string(), v.number()])),
-  backend: v.string(),
-  device: v.string(),
-  text: v.nullable(v.object({ name: v.string(), documents: count, bytes: v.nullable(count) })),
-  models: v.array(model),
-  testLoss: v.nullable(v.object({ windowLength: count, rows: v.array(testLossRow) })),
+  created: text,
+  command: v.exactOptional(text),
+  interrupted: v.exactOptional(text),
+  environment,
+  backend: text,
+  device: text,
+  text: v.nullable(v.object({ name: text, documents: count, bytes: v.nullable(count) })),
+  models: list(model),
+  testLoss: v.nullable(v.object({ windowLength: count, rows: list(testLossRow) })),
   contextLoss: v.nullable(
     v.object({
-      lengths: v.array(count),
+      lengths: list(count),
       targets: count,
       documents: count,
       seed: count,
       selfUpTo: count,
-      rows: v.array(contextLossRow),
+      rows: list(contextLossRow),
     }),
   ),
   tasks: v.nullable(
     v.object({
       settings: taskSettings,
-      tasks: v.array(v.object({ name: v.string(), description: v.string(), chance: amount })),
-      rows: v.array(taskRow),
+      tasks: list(v.object({ name: text, description: text, chance: amount })),
+      rows: list(taskRow),
     }),
   ),
 });
@@ -98,13 +95,9 @@ export function isQuality(value: unknown): boolean {
 
 /** The result in `value`; `file` names it in errors. Throws InvalidFileError: another version, a wrong field. */
 export function parseQuality(value: unknown, file = 'The result'): QualityResult {
-  const parsed = v.safeParse(schema, value);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new InvalidFileError({
-    what: `${file} is not a result of the quality bench: field "${v.getDotPath(issue) ?? ''}".`,
-    got: issue.received,
-    expected: issue.expected ?? issue.message,
+  return checkedResult(schema, value, {
+    file,
+    wanted: 'a result of the quality bench',
     fix: 'give a file that `inattention bench --quality --out` wrote',
   });
 }

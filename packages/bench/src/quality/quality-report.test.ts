@@ -1,7 +1,8 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import { parseQuality } from './parse-quality.ts';
-import { qualityMarkdown, qualityPage, qualityReport } from './quality-report.ts';
+import { qualityMarkdown } from './quality-markdown.ts';
+import { qualityPage, qualityReport } from './quality-report.ts';
 import { type ContextLossRow, type QualityResult, qualitySchema } from './quality-result.ts';
 import { verdicts } from './quality-tables.ts';
 import { taskSettings } from './tasks/task-plan.ts';

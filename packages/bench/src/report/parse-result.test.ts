@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planTable } from '../plan-table.ts';
 import { outcomes, resultSchema, type SweepResult, warmUpKinds } from '../result.ts';
+import { htmlReport } from './html-report.ts';
 import { parseResult } from './parse-result.ts';
 
 /** Keys that valibot drops from records, whoever sends them. */
@@ -121,6 +122,31 @@ describe('parseResult', () => {
     for (const rows of ['none', undefined, [7]]) {
       expect(() => parseResult(JSON.stringify({ schema: 'inattention-bench/2', rows }))).toThrow(
         expect.objectContaining({ code: 'INVALID_FILE' }),
+      );
+    }
+  });
+
+  test('whatever it takes can be drawn and written', async () => {
+    await fc.assert(
+      fc.asyncProperty(results, async (result) => {
+        expect(await htmlReport(parseResult(JSON.stringify(result)))).toContain('</html>');
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('refuses what no report could show: numbers past all measures, lists and texts without end', () => {
+    const [result] = fc.sample(results, { numRuns: 1, seed: 1 }) as [SweepResult];
+    const [sample] = fc.sample(row, { numRuns: 1, seed: 1 });
+    for (const [broken, field] of [
+      [{ window: 1e300 }, 'window'],
+      [{ gemmFlopsPerSecond: 1e300 }, 'gemmFlopsPerSecond'],
+      [{ device: 'x'.repeat(30_000) }, 'device'],
+      [{ rows: Array(6000).fill(sample) }, 'rows'],
+      [{ environment: Object.fromEntries(Array.from({ length: 300 }, (_, place) => [place, 1])) }, 'environment'],
+    ] as const) {
+      expect(() => parseResult(JSON.stringify({ ...result, ...broken }))).toThrow(
+        expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringContaining(`"${field}"`) }),
       );
     }
   });

@@ -19,6 +19,8 @@ export interface ReportTable {
   readonly notes: readonly string[];
   readonly columns: readonly ReportColumn[];
   readonly rows: readonly (readonly string[])[];
+  /** Leading columns that say what a row is of. Default 2. */
+  readonly rowHeaders?: number;
 }
 
 /** Every table of what was measured, in order; the plan's comes after the remarks. */

@@ -2,6 +2,7 @@ import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import { planTable } from '../plan-table.ts';
 import { resultSchema, type SweepResult, type SweepRow, type Variant } from '../result.ts';
+import { comparisonTable } from './comparison-table.ts';
 import { htmlReport } from './html-report.ts';
 import { markdownReport } from './markdown.ts';
 import { charts, describeChart } from './page/chart-series.ts';
@@ -195,4 +196,21 @@ test('mode tables has a row for each length with what its table had seen, and no
   expect(tableStates({ ...result, rows: older }).rows.map((cells) => cells[9])).toEqual(Array(2).fill('not measured'));
   const without = { ...result, rows: result.rows.filter(({ variant }) => variant !== 'tables') };
   expect(reportTables(without).map(({ title }) => title)).toEqual(['Memory', 'Time', 'Text and baseline']);
+});
+
+test('two sweeps are compared row by row, where both have one', () => {
+  const slower = result.rows
+    .filter(({ variant }) => variant !== 'kv')
+    .map((each) => ({
+      ...each,
+      decode: each.decode === null ? null : { ...each.decode, median: 2 * each.decode.median },
+    }));
+  expect(comparisonTable(result, { ...result, rows: slower }).rows).toEqual([
+    ['1 Ki', 'self', '4.00 s', '4.00 s', '1.00×', '400 ms', '800 ms', '2.00×', '71.7 MB', '71.7 MB', '1.00×'],
+    ['1 Ki', 'tables', '200 ms', '200 ms', '1.00×', '20.0 ms', '40.0 ms', '2.00×', '30.7 MB', '30.7 MB', '1.00×'],
+    ['64 Ki', 'self', '~90.0 s', '~90.0 s', '~1.00×', '', '', '', '4.59 GB', '4.59 GB', '1.00×'],
+    ['64 Ki', 'tables', '3.00 s', '3.00 s', '1.00×', '300 ms', '600 ms', '2.00×', '1.97 GB', '1.97 GB', '1.00×'],
+    ['64 Ki', 'ids', '', '', '', '', '', '', '262 kB', '262 kB', '1.00×'],
+  ]);
+  expect(comparisonTable(result, { ...result, rows: [] }).rows).toEqual([]);
 });

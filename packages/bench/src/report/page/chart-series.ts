@@ -38,7 +38,10 @@ export interface Chart {
   readonly table: string;
 }
 
-/** Every chart of a result. Points whose value is 0 or missing are left out: the axes are logarithmic. */
+/** Nothing that is measured is smaller; a logarithmic axis would have to begin there. */
+const smallest = 1e-9;
+
+/** Every chart of a result. Points whose value or length is 0 or missing are left out: the axes are logarithmic. */
 export function charts(result: SweepResult): Chart[] {
   const { rows, budgetBytes, weightBytes } = result;
   const kept = budgetBytes === null ? null : budgetBytes - weightBytes.inattention;
@@ -58,7 +61,8 @@ export function charts(result: SweepResult): Chart[] {
       title: 'Peak memory, weights included',
       unit: 'bytes',
       points: rows.flatMap((row) => bytesPoint(row, row.peakBytes, row.plan.totalBytes)),
-      ...(budgetBytes !== null && { limit: { value: budgetBytes, label: `${formatBytes(budgetBytes)} in all` } }),
+      ...(budgetBytes !== null &&
+        budgetBytes > 0 && { limit: { value: budgetBytes, label: `${formatBytes(budgetBytes)} in all` } }),
       table: 'Memory',
     },
     {
@@ -93,14 +97,14 @@ export function describeChart({ points, unit, limit, table }: Chart): string {
 
 function bytesPoint(row: SweepRow, measured: number | null, planned: number): ChartPoint[] {
   const value = measured ?? planned;
-  if (value <= 0) return [];
+  if (value < smallest || row.tokens === 0) return [];
   const how = measured === null ? (row.outcome === 'refused' ? 'planned, does not fit' : 'planned') : 'measured';
   const label = `${row.variant} at ${formatTokens(row.tokens)}: ${formatBytes(value)}, ${how}`;
   return [{ series: row.variant, tokens: row.tokens, value, measured: measured !== null, label }];
 }
 
 function timePoint(series: SeriesName, { tokens }: SweepRow, timing: Timing | null): ChartPoint[] {
-  if (timing === null || timing.median <= 0) return [];
+  if (timing === null || timing.median < smallest || tokens === 0) return [];
   const measured = timing.extrapolated === undefined;
   const label = `${series} at ${formatTokens(tokens)}: ${formatMilliseconds(timing.median)}, ${measured ? 'measured' : 'extrapolated'}`;
   return [{ series, tokens, value: timing.median, measured, label }];

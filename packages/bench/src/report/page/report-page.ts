@@ -4,11 +4,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { Fact } from '../facts.ts';
-import type { ReportTable } from '../report-table.ts';
 import { element } from './element.ts';
 import { style } from './style.ts';
-import { tableElement } from './table-element.ts';
 
 export interface ReportPage {
   /** Of the window, fixed: linkedom writes the text of <title> as it is, as it does that of <style>. */
@@ -16,7 +13,7 @@ export interface ReportPage {
   readonly heading: string;
   readonly introduction: string;
   /** What follows the heading. */
-  readonly content: (document: Document) => readonly Element[];
+  readonly content: (document: Document) => Promise<readonly Element[]>;
 }
 
 /** The page, as text. */
@@ -35,36 +32,7 @@ export async function reportPage({ windowTitle, heading, introduction, content }
   );
   document.body.append(
     make('header', {}, [make('h1', {}, [heading]), make('p', {}, [introduction])]),
-    make('main', {}, content(document)),
+    make('main', {}, await content(document)),
   );
   return `<!doctype html>\n${document.documentElement.outerHTML}\n`;
-}
-
-/** Facts as a list; the value that is `command` is set as code. */
-export function factList(document: Document, facts: readonly Fact[], command?: string): Element {
-  const make = element.bind(null, document);
-  return make(
-    'dl',
-    {},
-    facts.flatMap(({ name, value }) => [
-      make('dt', {}, [name]),
-      make('dd', {}, [value === command ? make('code', {}, [value]) : value]),
-    ]),
-  );
-}
-
-/** A table under its title, its notes below. */
-export function tableSection(document: Document, table: ReportTable): Element[] {
-  return [
-    element(document, 'h2', {}, [table.title]),
-    element(document, 'div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': table.title }, [
-      tableElement(document, table),
-    ]),
-    lineList(document, table.notes, 'notes'),
-  ];
-}
-
-export function lineList(document: Document, lines: readonly string[], name?: string): Element {
-  const items = lines.map((line) => element(document, 'li', {}, [line]));
-  return element(document, 'ul', name === undefined ? {} : { class: name }, items);
 }
