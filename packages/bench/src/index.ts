@@ -8,11 +8,8 @@ export { type AgreementOptions, runAgreement } from './agreement/run-agreement.t
 export { type BackendName, backendNames } from './backend-names.ts';
 export { backendCandidates, type CandidateOptions, onlyBackend } from './backends.ts';
 export { type KernelPeer, type KernelResult, kernelSchema } from './kernels/kernel-result.ts';
-export { attentionGraph, matmulGraph } from './kernels/onnx-graphs.ts';
-export { onnxModel } from './kernels/onnx-model.ts';
 export type { LoadedPeer, Peer, PeerKernel } from './kernels/peer.ts';
 export { type KernelRunOptions, type KernelSizes, kernelSizes, runKernels } from './kernels/run-kernels.ts';
-export { tfjsPeer } from './kernels/tfjs-kernels.ts';
 export { memorySizes, planTable } from './plan-table.ts';
 export type { OpenText } from './quality/open-text.ts';
 export { isQuality, parseQuality } from './quality/parse-quality.ts';

@@ -1,7 +1,9 @@
 /** The peers that run in Node, by what they are measured beside. Node only. */
 
-import { loadOnnxruntime, onnxruntimeName } from './onnxruntime-peer.ts';
-import { loadOnnxruntimeWebGpu, onnxruntimeWebGpuName } from './onnxruntime-webgpu-peer.ts';
+import { onnxruntimeName } from './onnxruntime-kernels.ts';
+import { loadOnnxruntime } from './onnxruntime-peer.ts';
+import { onnxruntimeWebGpuName } from './onnxruntime-webgpu-kernels.ts';
+import { loadOnnxruntimeWebGpu } from './onnxruntime-webgpu-peer.ts';
 import { type LoadedPeer, loadPeer } from './peer.ts';
 import { loadTfjs, tfjsName, tfjsPackages } from './tfjs-peer.ts';
 import { loadTfjsWebGpu, tfjsWebGpuName, tfjsWebGpuPackages } from './tfjs-webgpu-peer.ts';
