@@ -1,5 +1,5 @@
 /** Every shipped model by name. Made by scripts/export.mjs. */
 
-import type { ShippedModel } from './shipped-model.ts';
+import { small } from "./shipped/small.ts";
 
-export const models: Readonly<Record<string, ShippedModel>> = {};
+export const models = { small: small };
