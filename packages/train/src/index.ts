@@ -26,10 +26,14 @@ export {
   type TrainingPlanOptions,
 } from './plan/plan-training.ts';
 export type { BatchContextKind, ComputeOptions } from './step/compute-options.ts';
+export type { Distillation, DistillationSettings } from './step/distillation.ts';
 export { type BatchLossValue, evaluateBatch } from './step/evaluate.ts';
-export { computeGradients, type StepGradients } from './step/gradients.ts';
+export { computeGradients, type GradientOptions, type StepGradients } from './step/gradients.ts';
 export { type Parameter, parametersOf } from './step/parameters.ts';
 export type { DocumentMask } from './step/segments.ts';
+export { isTrained, type TrainedPart } from './step/trained-parameters.ts';
+export { type DeriveOptions, deriveModel } from './switching/derive-model.ts';
+export { type Switching, switchedTypes } from './switching/switching.ts';
 export { type AddedToken, serializeTokenizer, type TokenizerJson } from './tokenizer/tokenizer-json.ts';
 export {
   type TokenizerProgress,

@@ -80,10 +80,11 @@ export async function readCheckpointProgress(source: ModelSource): Promise<Train
 
 function isTraining(value: unknown): value is TrainingProgress & { readonly format: string; readonly version: number } {
   if (!isRecord(value) || value.format !== format || value.version !== version) return false;
-  const { step, tokens, loss, validationLoss, settings, cursor } = value;
+  const { step, tokens, loss, validationLoss, settings, cursor, teacher = null } = value;
   return (
     [step, tokens].every((count) => Number.isSafeInteger(count) && (count as number) >= 0) &&
     [loss, validationLoss].every((number) => number === null || Number.isFinite(number)) &&
+    (teacher === null || typeof teacher === 'string') &&
     isRecord(settings) &&
     isRecord(settings.schedule) &&
     ['constant', 'linear', 'cosine', 'wsd'].includes(String(settings.schedule.kind)) &&

@@ -33,13 +33,23 @@ const embeddings = new Set(['model.embed_tokens.weight', 'model.embed_positions.
 export class AdamW {
   readonly #operations: EagerOperations;
   readonly #parameters: readonly Parameter[];
+  readonly #firstStep: (name: string) => number;
   readonly #moments = new Map<string, Moments>();
   readonly #settings: Required<AdamWSettings>;
   #steps = 0;
 
-  /** Throws InvalidArgumentError for settings outside their domain, OutOfMemoryError. */
-  constructor(operations: EagerOperations, parameters: readonly Parameter[], settings: AdamWSettings = {}) {
+  /**
+   * `firstStep`: the step, from 1, that a parameter first has a gradient in; moments that are still 0 are allowed for from
+   * there. Default 1. Throws InvalidArgumentError for settings outside their domain, OutOfMemoryError.
+   */
+  constructor(
+    operations: EagerOperations,
+    parameters: readonly Parameter[],
+    settings: AdamWSettings = {},
+    firstStep: (name: string) => number = () => 1,
+  ) {
     this.#settings = checked(settings);
+    this.#firstStep = firstStep;
     this.#operations = operations.separate('optimizer');
     this.#parameters = parameters;
     try {
@@ -70,7 +80,7 @@ export class AdamW {
   }
 
   /**
-   * One step: parameters and moments change in place. `gradients` may be scaled by `gradientScale` (clipping), which they
+   * One step: parameters that have gradients and their moments change in place. `gradients` may be scaled by `gradientScale` (clipping), which they
    * are in place when it is not 1.
    */
   step(gradients: ReadonlyMap<string, Tensor>, learningRate: number, gradientScale = 1): void {
@@ -84,11 +94,12 @@ export class AdamW {
         const { primitives } = this.#operations.backend;
         primitives.affine({ input: gradient, scale: gradientScale, offset: 0, out: gradient });
       }
+      const step = Math.max(1, this.#steps - this.#firstStep(name) + 1);
       const decays = parameter.shape.length > 1 && (decayEmbeddings || !embeddings.has(name));
       adamw(
         this.#operations,
         { parameter, gradient, firstMoment: moments.first, secondMoment: moments.second },
-        { learningRate, beta1, beta2, epsilon, weightDecay: decays ? weightDecay : 0, step: this.#steps },
+        { learningRate, beta1, beta2, epsilon, weightDecay: decays ? weightDecay : 0, step },
       );
     }
   }

@@ -15,10 +15,13 @@ import type { Batch, TrainingText } from '../data/batch-source.ts';
 import { AdamW } from '../optimizer/adamw.ts';
 import { readStepReport } from '../optimizer/step-report.ts';
 import { type BatchContextKind, contextKindOf } from '../step/compute-options.ts';
+import { checkDistillationSettings, type DistillationSettings } from '../step/distillation.ts';
 import { evaluateBatch } from '../step/evaluate.ts';
 import { computeGradients } from '../step/gradients.ts';
-import { parametersOf } from '../step/parameters.ts';
 import { type DocumentMask, segmentsOfBatch } from '../step/segments.ts';
+import { isTrained, type TrainedPart, trainedParameters } from '../step/trained-parameters.ts';
+import { deriveModel } from '../switching/derive-model.ts';
+import { type Switching, switchedTypes } from '../switching/switching.ts';
 import { type BackendTraits, createCountingBackend } from './counting-backend.ts';
 
 /** How much of the activations is kept between the forward and the backward pass. */
@@ -41,6 +44,12 @@ export interface TrainingPlanOptions {
   readonly checkpointing?: Checkpointing;
   /** Bytes that a run may take in all. Default: what the backend can hold. */
   readonly memoryBudget?: number;
+  /** Which parameters change. Default all. */
+  readonly trained?: TrainedPart;
+  /** Layers that are switched in the course of the run: the plan is of steps with the layers of `config`. */
+  readonly switching?: Switching;
+  /** A teacher of this configuration, in f32; `shared`: what is not trained is the teacher's own (`deriveModel`). */
+  readonly distillation?: DistillationSettings & { readonly teacher: ModelConfig; readonly shared?: boolean };
   /** The backend to train on. Default: one that has every operation fused, and no end. */
   readonly backend?: BackendTraits;
 }
@@ -128,13 +137,25 @@ async function countBytes(
   checkpointedLayers: number,
   traits: BackendTraits,
 ): Promise<Record<Purpose, number>> {
-  const { context, accumulate = 1, documents = 'separate' } = options;
+  const { context, accumulate = 1, documents = 'separate', trained = 'all', switching } = options;
+  const { distillation } = options;
   const backend = createCountingBackend(traits);
-  using model = emptyModel(config, backend);
-  using optimizer = new AdamW(model.operations, parametersOf(model));
+  const { attentionTypes } = config;
+  const last = switching === undefined ? attentionTypes : switchedTypes(attentionTypes, switching);
+  const final = { ...config, attentionTypes: last };
+  using teacher = distillation === undefined ? null : emptyModel(distillation.teacher, backend);
+  using model =
+    teacher === null || distillation?.shared !== true
+      ? emptyModel(config, backend)
+      : await deriveModel(teacher, config, { copied: (name) => isTrained(name, final, trained) });
+  const { weights } = model;
+  using optimizer = new AdamW(model.operations, trainedParameters({ weights, config: final }, trained));
   for (const batch of heaviestBatches(config, options)) {
     const batches = Array<Batch>(accumulate).fill(batch);
-    const step = computeGradients(model, batches, { documents, context, checkpointedLayers });
+    const step = computeGradients(model, batches, {
+      ...{ documents, context, checkpointedLayers, trained },
+      ...(teacher !== null && { distillation: { ...distillation, teacher } }),
+    });
     await readStepReport(model.operations, step.loss, step.gradients);
     optimizer.step(step.gradients, 0, 0.5);
     step.dispose();
@@ -205,6 +226,7 @@ const everythingFused: BackendTraits = {
 };
 
 function checkOptions({ vocabSize }: ModelConfig, options: TrainingPlanOptions): void {
+  if (options.distillation !== undefined) checkDistillationSettings(options.distillation);
   const { batch, length, positions, distinct, accumulate, memoryBudget } = options;
   for (const [name, value, most] of [
     ['batch', batch, Number.MAX_SAFE_INTEGER],

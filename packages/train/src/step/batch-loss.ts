@@ -41,11 +41,14 @@ export interface BatchContext {
   readonly targets: IndexTensor;
 }
 
-interface BatchLossOptions {
-  /** Of the loss. */
-  readonly factor: number;
+interface HiddenOptions {
   /** So many layers, from the first on, are computed again for their gradients instead of kept. Default 0. */
   readonly checkpointedLayers?: number;
+}
+
+interface BatchLossOptions extends HiddenOptions {
+  /** Of the loss. */
+  readonly factor: number;
 }
 
 /** factor · Σ of the losses that count, as a scalar. */
@@ -54,7 +57,21 @@ export function batchLoss<V>(
   config: ModelConfig,
   weights: DecoderWeights<V>,
   context: BatchContext,
-  { factor, checkpointedLayers = 0 }: BatchLossOptions,
+  { factor, ...options }: BatchLossOptions,
+): V {
+  return run.operations.scope(() => {
+    const last = lastHidden(run, config, weights, context, options);
+    return run.headLoss(last, weights.head, context.targets, factor);
+  });
+}
+
+/** Normalised last hidden states of the rows that count, [n, D]: what logits are made of. */
+export function lastHidden<V>(
+  run: BatchOperations<V>,
+  config: ModelConfig,
+  weights: DecoderWeights<V>,
+  context: BatchContext,
+  { checkpointedLayers = 0 }: HiddenOptions = {},
 ): V {
   const { operations } = run;
   return operations.scope(() => {
@@ -70,11 +87,10 @@ export function batchLoss<V>(
         );
       };
       const inputs = [before, ...parts, ...shared];
-      const after = number < checkpointedLayers ? run.checkpoint(inputs, stretch) : stretch(run, inputs);
+      const after = run.stretch(inputs, stretch, number < checkpointedLayers);
       return context.afterLayer(run, number, after);
     }, first);
-    const last = operations.rmsNorm(hidden, weights.norm, config.rmsNormEps);
-    return run.headLoss(last, weights.head, context.targets, factor);
+    return operations.rmsNorm(hidden, weights.norm, config.rmsNormEps);
   });
 }
 

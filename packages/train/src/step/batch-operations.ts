@@ -1,6 +1,6 @@
 /**
  * What a batch needs beyond the operations of a decoder, recorded for a training step or computed at once for evaluation:
- * operations of one's own, the loss behind the head, and stretches that are computed again instead of kept.
+ * operations of one's own, the loss behind the head, and stretches of which only the result is kept.
  */
 
 import type { EagerOperations, IndexTensor, Operations, Tensor } from '@inattention/core';
@@ -16,8 +16,11 @@ export interface BatchOperations<V> {
   record(inputs: readonly V[], forward: (run: EagerOperations, tensorOf: (input: V) => Tensor) => Recorded): V;
   /** Σ loss of normalised hidden states [n, D] under a head [V, D], times a factor: a scalar. */
   headLoss(hidden: V, head: V, targets: IndexTensor, factor: number): V;
-  /** The result of `body`, of which only that is kept: it is computed again for the gradients. */
-  checkpoint(inputs: readonly V[], body: Stretch): V;
+  /**
+   * The result of `body`. `again`: only that is kept of it, and it is computed again for the gradients; else what gradients
+   * need is kept too, if there are any to compute.
+   */
+  stretch(inputs: readonly V[], body: Stretch, again: boolean): V;
 }
 
 /** A stretch of a computation; its result is none of its inputs. */
@@ -29,12 +32,19 @@ export function recorded(recording: RecordingOperations): BatchOperations<Variab
     operations: recording,
     record: (inputs, forward) => recording.record(inputs, (run) => forward(run, ({ value }) => value)),
     headLoss: (hidden, head, targets, factor) =>
-      recording.record([hidden, head], (run) => headLoss(run, hidden.value, head.value, targets, factor)),
-    checkpoint: (inputs, body) =>
-      recording.checkpoint(inputs, {
+      recording.record([hidden, head], (run) =>
+        headLoss(run, hidden.value, head.value, targets, factor, {
+          hidden: hidden.differentiable,
+          head: head.differentiable,
+        }),
+      ),
+    stretch(inputs, body, again) {
+      if (!again && inputs.some(({ differentiable }) => differentiable)) return body(this, inputs);
+      return recording.checkpoint(inputs, {
         forward: (run, values) => body(computed(run), values),
         again: (later, variables) => body(recorded(later), variables),
-      }),
+      });
+    },
   };
 }
 
@@ -49,7 +59,7 @@ export function computed(operations: EagerOperations): BatchOperations<Tensor> {
     },
     headLoss: (hidden, head, targets, factor) =>
       operations.scope(() => operations.scale(headLossValue(operations, hidden, head, targets), factor)),
-    checkpoint: (inputs, body) => body(run, inputs),
+    stretch: (inputs, body) => body(run, inputs),
   };
   return run;
 }

@@ -1,7 +1,7 @@
-/** How a batch is computed: the choices that change memory and time, not the loss. */
+/** How a batch is computed: what a model's layers are and see, and choices that change memory and time, not the loss. */
 
-import { UnsupportedError } from '@inattention/core';
-import { inattentionLayers, type ModelConfig } from '@inattention/core/math';
+import { InvalidArgumentError, UnsupportedError } from '@inattention/core';
+import { type AttentionType, inattentionLayers, type ModelConfig } from '@inattention/core/math';
 import type { Model } from '@inattention/model';
 import type { BatchContext } from './batch-loss.ts';
 import { createBatchRows } from './batch-rows.ts';
@@ -20,6 +20,8 @@ export type BatchContextKind = 'dense' | 'tables';
 export interface ComputeOptions {
   /** Whether documents that share a text see each other. Default separate. */
   readonly documents?: DocumentMask;
+  /** Computes the model with these kinds of layers instead of its own: the weights are the same. */
+  readonly attentionTypes?: readonly AttentionType[];
   /**
    * Default auto: tables where at most half of the positions count, the model has no self layers, and tables are less work.
    * They give the same loss and gradients up to rounding.
@@ -32,6 +34,23 @@ export interface ComputeOptions {
    * bit for bit. Default 0.
    */
   readonly checkpointedLayers?: number;
+}
+
+/** What of a model a batch is computed with. */
+export type ComputedModel = Pick<Model, 'backend' | 'operations' | 'config' | 'weights' | 'contextModel'>;
+
+/** A model as the options have it computed. Throws InvalidArgumentError for other than a kind for each layer. */
+export function computedModel(model: Model, { attentionTypes }: Pick<ComputeOptions, 'attentionTypes'>): ComputedModel {
+  if (attentionTypes === undefined) return model;
+  const { backend, operations, config, weights, contextModel } = model;
+  if (attentionTypes.length !== config.numHiddenLayers) {
+    throw new InvalidArgumentError({
+      what: 'attentionTypes has a kind of attention for each layer.',
+      got: `${attentionTypes.length} kinds`,
+      expected: `${config.numHiddenLayers} of them`,
+    });
+  }
+  return { backend, operations, config: { ...config, attentionTypes }, weights, contextModel };
 }
 
 /** The kind of context a batch is computed with. Throws UnsupportedError for tables of a model with self layers. */

@@ -5,7 +5,7 @@ import type { Model } from '@inattention/model';
 import type { Batch } from '../data/batch-source.ts';
 import { batchLoss } from './batch-loss.ts';
 import { computed } from './batch-operations.ts';
-import { type ComputeOptions, openBatchContext } from './compute-options.ts';
+import { type ComputedModel, type ComputeOptions, computedModel, openBatchContext } from './compute-options.ts';
 import { lossTermsOf, type Segment, segmentsOfBatch } from './segments.ts';
 
 /** Mean loss of a batch, and over how many positions. */
@@ -23,12 +23,17 @@ export async function evaluateBatch(
 ): Promise<BatchLossValue> {
   const segments = segmentsOfBatch(batch, model.config, options.documents ?? 'separate');
   const lossTerms = lossTermsOf(segments);
-  using loss = computeLoss(model, segments, options, 1 / lossTerms);
+  using loss = computeLoss(computedModel(model, options), segments, options, 1 / lossTerms);
   const [value = Number.NaN] = await loss.readFloat32();
   return { loss: value, lossTerms };
 }
 
-function computeLoss(model: Model, segments: readonly Segment[], options: ComputeOptions, factor: number): Tensor {
+function computeLoss(
+  model: ComputedModel,
+  segments: readonly Segment[],
+  options: ComputeOptions,
+  factor: number,
+): Tensor {
   using context = openBatchContext(model, segments, options);
   const { config, weights } = model;
   return batchLoss(computed(model.operations.separate()), config, weights, context, { factor });

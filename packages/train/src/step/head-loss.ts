@@ -6,14 +6,16 @@
  * Shape letters: n rows, D hidden size, V vocabulary.
  */
 
-import { type EagerOperations, IndexTensor, type Tensor } from '@inattention/core';
+import type { EagerOperations, IndexTensor, Tensor } from '@inattention/core';
 import type { Recorded } from '@inattention/core/autograd';
+import { eachLogitBlock, type LogitBlock } from './logit-blocks.ts';
 import { productInto } from './product.ts';
 
-/** Logits of a block, at most: 8 MiB. */
-const blockLogits = 2 ** 21;
-/** Rows of a block, at least: fewer would make thin products. */
-const fewestRows = 64;
+/** For which of its inputs a loss is differentiated. */
+export interface WantedGradients {
+  readonly hidden: boolean;
+  readonly head: boolean;
+}
 
 /** factor · Σ loss of hidden states [n, D] under a head [V, D], as a scalar, and how it is differentiated. */
 export function headLoss(
@@ -22,82 +24,80 @@ export function headLoss(
   head: Tensor,
   targets: IndexTensor,
   factor: number,
+  wanted: WantedGradients,
 ): Recorded {
-  const [loss, gradHidden, gradHead] = operations.scope(() => {
-    const total = operations.zeros([]);
-    const forHidden = operations.allocate(hidden.shape);
-    const forHead = operations.zeros(head.shape, 'gradients');
-    eachBlock(operations, hidden, head, targets, factor, total, ({ logits, rows, targets: ids, logSumExp, start }) => {
-      const gradNll = operations.full([ids.length], factor);
-      const gradLogits = operations.crossEntropyBackward(logits, ids, logSumExp, gradNll);
-      productInto(operations, operations.slice(forHidden, start, ids.length), gradLogits, head);
-      productInto(operations, forHead, gradLogits, rows, { transposeA: true, accumulate: true });
-    });
-    return [total, forHidden, forHead] as const;
+  return lossWithGradients(operations, hidden, head, targets, wanted, (block, total) => {
+    const logSumExp = addCrossEntropy(operations, block, factor, total);
+    const gradNll = operations.full([block.targets.length], factor);
+    return operations.crossEntropyBackward(block.logits, block.targets, logSumExp, gradNll);
   });
-  return {
-    output: loss,
-    saved: [gradHidden, gradHead],
-    backward: (run, gradient, [wantHidden, wantHead]) => [
-      wantHidden ? scaled(run, gradHidden, gradient) : null,
-      wantHead ? scaled(run, gradHead, gradient) : null,
-    ],
-  };
-}
-
-/** What was saved, times a scalar, in place: it is asked for once. */
-function scaled(operations: EagerOperations, saved: Tensor, factor: Tensor): Tensor {
-  const broadcast = { length: 1, stride: 1 };
-  operations.backend.primitives.multiply({ a: saved, b: factor, broadcast, out: saved });
-  return operations.reshape(saved, saved.shape);
 }
 
 /** Σ loss of hidden states [n, D] under a head [V, D], as a scalar, without gradients. */
 export function headLossValue(operations: EagerOperations, hidden: Tensor, head: Tensor, targets: IndexTensor): Tensor {
   return operations.scope(() => {
     const total = operations.zeros([]);
-    eachBlock(operations, hidden, head, targets, 1, total, () => undefined);
+    eachLogitBlock(operations, hidden, head, targets, (block) => addCrossEntropy(operations, block, 1, total));
     return total;
   });
 }
 
-interface Block {
-  /** The first of its rows. */
-  readonly start: number;
-  /** Hidden states, [rows, D]. */
-  readonly rows: Tensor;
-  readonly targets: IndexTensor;
-  /** [rows, V] */
-  readonly logits: Tensor;
-  /** [rows] */
-  readonly logSumExp: Tensor;
+/** Adds factor · Σ −log softmax(logits)[target] to `total`; returns the log-sum-exp of each row. */
+export function addCrossEntropy(
+  operations: EagerOperations,
+  { logits, targets }: LogitBlock,
+  factor: number,
+  total: Tensor,
+): Tensor {
+  const { nll, logSumExp } = operations.crossEntropyWithLogSumExp(logits, targets);
+  operations.addInto(total, operations.scale(operations.sum(nll, 0), factor));
+  return logSumExp;
 }
 
-/** Adds factor · Σ loss to `total` block by block, and shows each block while its logits live. */
-function eachBlock(
+/**
+ * A loss that is a sum over rows, and its gradients for h and W_U: `addBlock` adds a block's part to the total, and returns
+ * the gradient of the block's logits.
+ */
+export function lossWithGradients(
   operations: EagerOperations,
   hidden: Tensor,
   head: Tensor,
   targets: IndexTensor,
-  factor: number,
-  total: Tensor,
-  show: (block: Block) => void,
-): void {
-  const count = hidden.shape[0] as number;
-  const width = head.shape[0] as number;
-  const step = Math.max(fewestRows, Math.floor(blockLogits / width));
-  for (let start = 0; start < count; start += step) {
-    const length = Math.min(step, count - start);
-    operations.scope(() => {
-      const rows = operations.slice(hidden, start, length);
-      const ids = IndexTensor.over(
-        targets.values.subarray(start, start + length),
-        operations.slice(targets.tensor, start, length),
-      );
-      const logits = operations.linear(rows, head);
-      const { nll, logSumExp } = operations.crossEntropyWithLogSumExp(logits, ids);
-      operations.addInto(total, operations.scale(operations.sum(nll, 0), factor));
-      show({ start, rows, targets: ids, logits, logSumExp });
+  wanted: WantedGradients,
+  addBlock: (block: LogitBlock, total: Tensor) => Tensor,
+): Recorded {
+  const {
+    loss,
+    forHidden = null,
+    forHead = null,
+  } = operations.scope((): Sums => {
+    const sums: Sums = {
+      loss: operations.zeros([]),
+      ...(wanted.hidden && { forHidden: operations.allocate(hidden.shape) }),
+      ...(wanted.head && { forHead: operations.zeros(head.shape, 'gradients') }),
+    };
+    eachLogitBlock(operations, hidden, head, targets, (block) => {
+      const gradLogits = addBlock(block, sums.loss);
+      if (sums.forHidden !== undefined) productInto(operations, block.slice(sums.forHidden), gradLogits, head);
+      if (sums.forHead !== undefined) {
+        productInto(operations, sums.forHead, gradLogits, block.rows, { transposeA: true, accumulate: true });
+      }
     });
-  }
+    return sums;
+  });
+  return {
+    output: loss,
+    saved: [forHidden, forHead].filter((tensor) => tensor !== null),
+    backward: (run, gradient) =>
+      [forHidden, forHead].map((saved) => (saved === null ? null : scaled(run, saved, gradient))),
+  };
+}
+
+type Sums = { readonly loss: Tensor; readonly forHidden?: Tensor; readonly forHead?: Tensor };
+
+/** What was saved, times a scalar, in place: it is asked for once. */
+function scaled(operations: EagerOperations, saved: Tensor, factor: Tensor): Tensor {
+  const broadcast = { length: 1, stride: 1 };
+  operations.backend.primitives.multiply({ a: saved, b: factor, broadcast, out: saved });
+  return operations.reshape(saved, saved.shape);
 }

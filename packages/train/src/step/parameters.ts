@@ -15,10 +15,7 @@ export interface Parameter {
 
 /** The parameters of a model, which stay the model's. Throws DTypeError unless they are kept in f32. */
 export function parametersOf(model: Pick<Model, 'config' | 'weights'>): Parameter[] {
-  const names = collectWeights(model.config, (name) => name);
-  const byName = new Map<string, Tensor>();
-  pair(names, model.weights, (name, tensor) => byName.set(name, tensor));
-  return [...byName].map(([name, tensor]) => {
+  return [...tensorsByName(model)].map(([name, tensor]) => {
     if (tensor.dtype !== 'f32') {
       throw new DTypeError({
         what: 'Only models with f32 weights are trained.',
@@ -29,6 +26,21 @@ export function parametersOf(model: Pick<Model, 'config' | 'weights'>): Paramete
     }
     return { name, tensor };
   });
+}
+
+/** The tensors of a model, which stay the model's, in whatever dtype. */
+export function tensorsByName(model: Pick<Model, 'config' | 'weights'>): Map<string, Tensor> {
+  const names = collectWeights(model.config, (name) => name);
+  const byName = new Map<string, Tensor>();
+  pair(names, model.weights, (name, tensor) => byName.set(name, tensor));
+  return byName;
+}
+
+/** Names of the tensors that two models have in common, bytes and all. */
+export function sharedTensors(a: Pick<Model, 'config' | 'weights'>, b: Pick<Model, 'config' | 'weights'>): Set<string> {
+  const own = tensorsByName(a);
+  const others = tensorsByName(b);
+  return new Set([...own].filter(([name, tensor]) => others.get(name)?.buffer === tensor.buffer).map(([name]) => name));
 }
 
 /** Calls `meet` for every parameter of two decoders of one shape. */

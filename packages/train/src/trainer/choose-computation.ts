@@ -10,8 +10,11 @@ import type { Model } from '@inattention/model';
 import type { Batch } from '../data/batch-source.ts';
 import { planTraining, type TrainingPlan } from '../plan/plan-training.ts';
 import { type BatchContextKind, type ComputeOptions, contextKindOf } from '../step/compute-options.ts';
+import { parametersOf, sharedTensors } from '../step/parameters.ts';
 import { segmentsOfBatch } from '../step/segments.ts';
 import { distinctIds } from '../step/table-rows.ts';
+import { isTrained } from '../step/trained-parameters.ts';
+import { switchedTypes } from '../switching/switching.ts';
 import type { TrainingSettings } from './saved-training.ts';
 
 /** What of a step's batches decides its memory. */
@@ -27,13 +30,15 @@ interface StepSizes {
 export class ComputationChooser {
   readonly #model: Model;
   readonly #settings: TrainingSettings;
+  readonly #teacher: Model | null;
   /** Plans by what they were made for. */
   readonly #plans = new Map<string, TrainingPlan>();
 
   /** Throws InvalidArgumentError for a budget that is none. */
-  constructor(model: Model, settings: TrainingSettings) {
+  constructor(model: Model, settings: TrainingSettings, teacher: Model | null) {
     this.#model = model;
     this.#settings = settings;
+    this.#teacher = teacher;
     const { memoryBudget } = settings;
     if (memoryBudget === undefined || (Number.isSafeInteger(memoryBudget) && memoryBudget > 0)) return;
     throw new InvalidArgumentError({
@@ -44,40 +49,68 @@ export class ComputationChooser {
   }
 
   /**
-   * The options of a step over `batches`. Throws BudgetExceededError when it would take more than the budget whatever is
+   * The options of a step over `batches` with the layers of `config`. Throws BudgetExceededError when it would take more than the budget whatever is
    * chosen, and what `segmentsOfBatch` throws for batches that the model cannot be trained on.
    */
-  async optionsFor(batches: readonly Batch[]): Promise<ComputeOptions> {
+  async optionsFor(batches: readonly Batch[], config: ModelConfig): Promise<ComputeOptions> {
     const { documents = 'separate', context = 'auto', checkpointing = 'auto' } = this.#settings;
-    const { config } = this.#model;
+    const { attentionTypes } = config;
     const { memoryBudget = this.#model.backend.capabilities.maxTotalBytes } = this.#settings;
     if (!Number.isFinite(memoryBudget) || batches.length === 0) {
-      return { documents, context, checkpointedLayers: checkpointing === 'layers' ? config.numHiddenLayers : 0 };
+      return {
+        attentionTypes,
+        documents,
+        context,
+        checkpointedLayers: checkpointing === 'layers' ? config.numHiddenLayers : 0,
+      };
     }
     const segments = batches.map((batch) => segmentsOfBatch(batch, config, documents));
     const kinds = new Set(segments.map((own) => contextKindOf(config, own, { context })));
     const first: BatchContextKind = kinds.has('dense') ? 'dense' : 'tables';
     const sizes = sizesOf(batches, config, Math.max(...segments.map((own) => distinctIds(own).length)));
-    const plan = await this.#plan(sizes, first, memoryBudget);
-    if (plan.fits) return { documents, context: first, checkpointedLayers: plan.checkpointedLayers };
+    const plan = await this.#plan(config, sizes, first, memoryBudget);
+    if (plan.fits) return { attentionTypes, documents, context: first, checkpointedLayers: plan.checkpointedLayers };
     const others = context === 'auto' && !config.attentionTypes.slice(1).includes('self');
-    const second = others ? await this.#plan(sizes, first === 'dense' ? 'tables' : 'dense', memoryBudget) : plan;
+    const second = others
+      ? await this.#plan(config, sizes, first === 'dense' ? 'tables' : 'dense', memoryBudget)
+      : plan;
     const least = second.fits || second.peakBytes < plan.peakBytes ? second : plan;
     // What a backend has is no budget: it may have as little scratch as its kernels take.
     const needed = least.peakBytes - (this.#settings.memoryBudget === undefined ? least.kernelScratchBytes : 0);
     if (needed > memoryBudget) throw tooMuch(needed, sizes, memoryBudget);
-    return { documents, context: least.context, checkpointedLayers: least.checkpointedLayers };
+    return { attentionTypes, documents, context: least.context, checkpointedLayers: least.checkpointedLayers };
   }
 
-  async #plan(sizes: StepSizes, context: BatchContextKind, memoryBudget: number): Promise<TrainingPlan> {
-    const key = JSON.stringify([sizes, context]);
+  async #plan(
+    config: ModelConfig,
+    sizes: StepSizes,
+    context: BatchContextKind,
+    memoryBudget: number,
+  ): Promise<TrainingPlan> {
+    const key = JSON.stringify([sizes, context, config.attentionTypes]);
     const known = this.#plans.get(key);
     if (known !== undefined) return known;
-    const { documents = 'separate', checkpointing = 'auto' } = this.#settings;
-    const { config, backend } = this.#model;
-    const plan = await planTraining(config, { ...sizes, documents, context, checkpointing, memoryBudget, backend });
+    const { documents = 'separate', checkpointing = 'auto', trained = 'all', switching, distillation } = this.#settings;
+    const { backend } = this.#model;
+    const teacher = this.#teacher;
+    const plan = await planTraining(config, {
+      ...{ ...sizes, documents, context, checkpointing, memoryBudget, backend, trained },
+      ...(switching !== undefined && { switching }),
+      ...(teacher !== null && {
+        distillation: { ...distillation, teacher: teacher.config, shared: this.#shares(teacher) },
+      }),
+    });
     this.#plans.set(key, plan);
     return plan;
+  }
+
+  /** Whether what is not trained is the teacher's own. */
+  #shares(teacher: Model): boolean {
+    const { trained = 'all', switching } = this.#settings;
+    const { attentionTypes: types } = this.#model.config;
+    const last = { attentionTypes: switching === undefined ? types : switchedTypes(types, switching) };
+    const shared = sharedTensors(this.#model, teacher);
+    return parametersOf(this.#model).every(({ name }) => shared.has(name) || isTrained(name, last, trained));
   }
 }
 

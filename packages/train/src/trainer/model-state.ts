@@ -7,19 +7,19 @@ import type { KeptTensor, SavedTraining } from './saved-training.ts';
 
 type TensorMaps = Pick<SavedTraining, 'weights' | 'firstMoments' | 'secondMoments'>;
 
-/** The tensors of a run, to be read before its next step. Reading one that is not finite throws NonFiniteError. */
+/**
+ * The tensors of a run, to be read before its next step: all parameters, and the moments of those that are trained. Reading
+ * one that is not finite throws NonFiniteError.
+ */
 export function readState(parameters: readonly Parameter[], moments: ReadonlyMap<string, Moments>): TensorMaps {
-  const kept = (tensorOf: (parameter: Parameter) => Tensor): Map<string, KeptTensor> =>
+  const kept = (tensors: Iterable<readonly [string, Tensor]>): Map<string, KeptTensor> =>
     new Map(
-      parameters.map((parameter) => {
-        const tensor = tensorOf(parameter);
-        return [parameter.name, { shape: tensor.shape, read: () => readFinite(parameter.name, tensor) }];
-      }),
+      [...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, read: () => readFinite(name, tensor) }]),
     );
   return {
-    weights: kept(({ tensor }) => tensor),
-    firstMoments: kept(({ name }) => (moments.get(name) as Moments).first),
-    secondMoments: kept(({ name }) => (moments.get(name) as Moments).second),
+    weights: kept(parameters.map(({ name, tensor }) => [name, tensor])),
+    firstMoments: kept([...moments].map(([name, { first }]) => [name, first])),
+    secondMoments: kept([...moments].map(([name, { second }]) => [name, second])),
   };
 }
 
@@ -31,10 +31,11 @@ export async function writeState(
 ): Promise<void> {
   const read: { readonly tensor: Tensor; readonly data: Float32Array }[] = [];
   for (const { name, tensor } of parameters) {
-    const { first, second } = moments.get(name) as Moments;
     read.push({ tensor, data: await readLike(saved.weights, name, tensor, 'weight') });
-    read.push({ tensor: first, data: await readLike(saved.firstMoments, name, tensor, 'first moment of') });
-    read.push({ tensor: second, data: await readLike(saved.secondMoments, name, tensor, 'second moment of') });
+  }
+  for (const [name, { first, second }] of moments) {
+    read.push({ tensor: first, data: await readLike(saved.firstMoments, name, first, 'first moment of') });
+    read.push({ tensor: second, data: await readLike(saved.secondMoments, name, second, 'second moment of') });
   }
   for (const { tensor, data } of read) tensor.write(data);
 }

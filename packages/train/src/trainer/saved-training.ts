@@ -11,7 +11,10 @@ import type { AdamWSettings } from '../optimizer/adamw.ts';
 import type { Schedule } from '../optimizer/schedule.ts';
 import type { Checkpointing } from '../plan/plan-training.ts';
 import type { BatchContextKind } from '../step/compute-options.ts';
+import type { DistillationSettings } from '../step/distillation.ts';
 import type { DocumentMask } from '../step/segments.ts';
+import type { TrainedPart } from '../step/trained-parameters.ts';
+import type { Switching } from '../switching/switching.ts';
 
 /** What decides how a run goes, besides model and data. Plain values. */
 export interface TrainingSettings {
@@ -29,6 +32,12 @@ export interface TrainingSettings {
   readonly checkpointing?: Checkpointing;
   /** Bytes that the run may take in all, model and optimizer included. Default: what its backend can hold. */
   readonly memoryBudget?: number;
+  /** Learns from a teacher's logits; the teacher itself is given beside. Default: from the text alone. */
+  readonly distillation?: DistillationSettings;
+  /** Which parameters change. Default all. */
+  readonly trained?: TrainedPart;
+  /** Layers that become inattention one after another. Default: kinds of layers stay. */
+  readonly switching?: Switching;
 }
 
 /** How far a run has come. Plain values. */
@@ -42,6 +51,8 @@ export interface TrainingProgress {
   /** Loss on the validation source at this very step, nats; null when it was not measured. */
   readonly validationLoss: number | null;
   readonly settings: TrainingSettings;
+  /** Fingerprint of the teacher; null without one. */
+  readonly teacher?: string | null;
   /** Where the data goes on; null when the run has none of its own. */
   readonly cursor: Cursor | null;
 }
@@ -55,8 +66,10 @@ export interface KeptTensor {
 /** Everything of a run, by the names of the files. */
 export interface SavedTraining {
   readonly progress: TrainingProgress;
+  /** That of the last step: layers that it had switched are. */
   readonly config: ModelConfig;
   readonly weights: ReadonlyMap<string, KeptTensor>;
+  /** Of the parameters that the run trains. */
   readonly firstMoments: ReadonlyMap<string, KeptTensor>;
   readonly secondMoments: ReadonlyMap<string, KeptTensor>;
 }

@@ -3,9 +3,10 @@ import { createCpuBackend } from '@inattention/cpu';
 import { createModel, type Model } from '@inattention/model';
 import { afterAll, describe, expect, it } from 'vitest';
 import { madeUpSource } from '../../test/made-up-source.ts';
+import { memoryStore } from '../../test/memory-store.ts';
 import { smallConfig } from '../../test/small-model.ts';
 import type { BatchSource } from '../data/batch-source.ts';
-import type { CheckpointStore, SavedTraining } from './saved-training.ts';
+import type { SavedTraining } from './saved-training.ts';
 import { type TrainingEvent, type TrainOptions, train } from './train.ts';
 
 const backend = await createCpuBackend({ threads: 2 });
@@ -18,35 +19,6 @@ async function run(options: Partial<TrainOptions> & { model: Model }): Promise<T
   const events: TrainingEvent[] = [];
   for await (const event of train({ data: madeUpSource(), steps: 40, schedule, ...options })) events.push(event);
   return events;
-}
-
-/** A run in memory: its tensors are copied when it is kept. */
-async function copyOf(saved: SavedTraining): Promise<SavedTraining> {
-  const copy = async (tensors: SavedTraining['weights']) => {
-    const copies: SavedTraining['weights'] extends ReadonlyMap<string, infer T> ? [string, T][] : never = [];
-    for (const [name, { shape, read }] of tensors) {
-      const data = Float32Array.from(await read());
-      copies.push([name, { shape, read: async () => data }]);
-    }
-    return new Map(copies);
-  };
-  const [weights, firstMoments, secondMoments] = [
-    await copy(saved.weights),
-    await copy(saved.firstMoments),
-    await copy(saved.secondMoments),
-  ];
-  return { ...saved, weights, firstMoments, secondMoments };
-}
-
-function memoryStore(): CheckpointStore & { readonly runs: SavedTraining[] } {
-  const runs: SavedTraining[] = [];
-  return {
-    runs,
-    async save(saved) {
-      runs.push(await copyOf(saved));
-      return `step ${saved.progress.step}`;
-    },
-  };
 }
 
 const losses = (events: readonly TrainingEvent[]) => events.map(({ loss }) => loss);

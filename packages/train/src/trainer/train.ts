@@ -13,6 +13,8 @@ import { type Evaluation, Trainer, type TrainingStep } from './trainer.ts';
 export interface TrainOptions extends TrainingSettings {
   /** In f32; trained in place. */
   readonly model: Model;
+  /** With `distillation`: what is learnt from, on the model's backend, of the same vocabulary. */
+  readonly teacher?: Model;
   readonly data: BatchSource;
   /** Steps of the whole run, those before a resume included. */
   readonly steps: number;
@@ -27,7 +29,7 @@ export interface TrainOptions extends TrainingSettings {
   readonly checkpoints?: { readonly store: CheckpointStore; readonly every: number };
   /**
    * Goes on where this run was kept: model, optimizer and data. To go on exactly, give its settings too, which are in
-   * `progress.settings`; others are taken as a change of plan.
+   * `progress.settings`; others are taken as a change of plan. With `switching`, `model` has its layers as in the beginning.
    */
   readonly resume?: SavedTraining;
   /** Ends the run between two steps, with AbortedError; what was done is kept if there are checkpoints. */
@@ -56,7 +58,7 @@ export type TrainingObserver = (event: TrainingEvent) => void | Promise<void>;
 export async function* train(options: TrainOptions): AsyncGenerator<TrainingEvent, void, undefined> {
   checkCounts(options);
   const { model, data, steps, evaluation, checkpoints, resume, signal, observers = [] } = options;
-  using trainer = new Trainer(model, settingsOf(options));
+  using trainer = new Trainer(model, settingsOf(options), options.teacher);
   if (resume !== undefined) await restore(trainer, data, resume);
   let cursor = data.cursor();
   let kept = trainer.steps;
@@ -139,6 +141,7 @@ async function nextBatches(data: BatchSource, count: number, signal: AbortSignal
 
 function settingsOf(options: TrainOptions): TrainingSettings {
   const { schedule, optimizer, clipNorm, documents, accumulate, context, checkpointing, memoryBudget } = options;
+  const { distillation, trained, switching } = options;
   return {
     schedule,
     ...(optimizer !== undefined && { optimizer }),
@@ -148,6 +151,9 @@ function settingsOf(options: TrainOptions): TrainingSettings {
     ...(context !== undefined && { context }),
     ...(checkpointing !== undefined && { checkpointing }),
     ...(memoryBudget !== undefined && { memoryBudget }),
+    ...(distillation !== undefined && { distillation }),
+    ...(trained !== undefined && { trained }),
+    ...(switching !== undefined && { switching }),
   };
 }
 
