@@ -125,7 +125,9 @@ describe('the loss of distillation', () => {
       for (const part of ['hidden', 'head'] as const) {
         const wanted = slopes(part);
         expect(Math.max(...wanted.map(Math.abs))).toBeGreaterThan(0.05);
-        got[part].forEach((value, place) => expect(value).toBeCloseTo(wanted[place] as number, 4));
+        got[part].forEach((value, place) => {
+          expect(value).toBeCloseTo(wanted[place] as number, 4);
+        });
       }
     }
   });
