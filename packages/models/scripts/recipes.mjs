@@ -46,11 +46,11 @@ export const recipes = {
       positions: 512,
       batch: 1,
       validation: 0.02,
-      steps: 1500,
+      steps: 400,
       learningRate: 0.0003,
       minLearningRate: 0.00003,
       schedule: 'cosine',
-      warmup: 50,
+      warmup: 20,
     },
   },
 };
