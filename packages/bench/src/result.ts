@@ -1,6 +1,6 @@
 /** The results of a sweep: a versioned schema, so that files made by one version can be read by another. */
 
-import type { ContextDType, ContextMode, WeightDType } from '@inattention/core/math';
+import type { ContextDType, ContextMode, PositionEmbeddingType, WeightDType } from '@inattention/core/math';
 
 export const resultSchema = 'inattention-bench/3';
 
@@ -132,6 +132,8 @@ export interface SweepResult {
   /** What both models keep their matrices in; absent in older results: f32. */
   readonly weightDType?: WeightDType;
   readonly window: number;
+  /** How both models are told positions; absent in older results: rope. */
+  readonly positions?: PositionEmbeddingType;
   readonly parameters: { readonly inattention: number; readonly self: number };
   readonly weightBytes: { readonly inattention: number; readonly self: number };
   /** Bytes the backend can hold in all; null when it cannot know. */

@@ -1,6 +1,6 @@
 /** Model shapes: the sweep's own small one, and well-known ones for plans. Sizes are those published with the models. */
 
-import type { AttentionType, ModelConfig } from '@inattention/core/math';
+import type { AttentionType, ModelConfig, PositionEmbeddingType } from '@inattention/core/math';
 
 /** A shape with everything that does not depend on the kind of attention. */
 export interface Shape {
@@ -113,8 +113,13 @@ export function sweepDefaults(shape: Shape): SweepDefaults {
   return { lengths: [...lengths, 131_072], selfUpTo: 4096, rounds: 3, roundTime: 90_000 };
 }
 
-/** The configuration of a shape with rotary positions. `window` is w; 1 makes the plain transformer's parameters. */
-export function configOf(shape: Shape, attention: AttentionType, window: number): ModelConfig {
+/** The configuration of a shape. `window` is w; 1 makes the plain transformer's parameters. Learned positions: 131,072. */
+export function configOf(
+  shape: Shape,
+  attention: AttentionType,
+  window: number,
+  positions: PositionEmbeddingType = 'rope',
+): ModelConfig {
   const { name: _, ...sizes } = shape;
   return {
     ...sizes,
@@ -123,7 +128,7 @@ export function configOf(shape: Shape, attention: AttentionType, window: number)
     rmsNormEps: 1e-5,
     ropeTheta: 10_000,
     initialStateWindow: window,
-    positionEmbeddingType: 'rope',
+    positionEmbeddingType: positions,
     attentionTypes: Array<AttentionType>(shape.numHiddenLayers).fill(attention),
     eosTokenIds: [],
   };

@@ -36,7 +36,7 @@ const parsers: Readonly<Record<string, (json: string, value: unknown, file: stri
 export function parseAnyResult(json: string, file = 'The result'): AnyResult {
   const fix = 'give a file that `inattention bench --out` or the bench page wrote';
   const value = jsonValue(json, { file, wanted: 'a result', fix });
-  const name = typeof value === 'object' && value !== null && 'schema' in value ? String(value.schema) : 'none';
+  const name = schemaOf(value) ?? 'none';
   const kind = name.split('/')[0] ?? '';
   const parse = Object.hasOwn(parsers, kind) ? parsers[kind] : undefined;
   if (parse === undefined) {
@@ -48,6 +48,11 @@ export function parseAnyResult(json: string, file = 'The result'): AnyResult {
     });
   }
   return parse(json, value, file);
+}
+
+function schemaOf(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || !('schema' in value)) return null;
+  return typeof value.schema === 'string' ? value.schema : null;
 }
 
 /** The whole report as Markdown. */

@@ -42,7 +42,7 @@ export function runFacts(result: SweepResult): Fact[] {
     { name: 'Shape', value: `${result.shape}, contexts in ${result.dtype}, weights in ${result.weightDType ?? 'f32'}` },
     {
       name: 'InAttention',
-      value: `${count(parameters.inattention)} parameters, ${formatBytes(weightBytes.inattention)}, window w = ${result.window}`,
+      value: `${count(parameters.inattention)} parameters, ${formatBytes(weightBytes.inattention)}, window w = ${result.window}, positions: ${result.positions ?? 'rope'}`,
     },
     {
       name: 'self, the baseline',

@@ -73,6 +73,7 @@ const schema: v.GenericSchema<unknown, SweepResult> = v.object({
   dtype,
   weightDType: v.exactOptional(v.picklist(['f32', 'f16', 'i8'])),
   window: count,
+  positions: v.exactOptional(v.picklist(['rope', 'alibi', 'learned', 'none'])),
   parameters: perModel,
   weightBytes: perModel,
   budgetBytes: v.nullable(count),

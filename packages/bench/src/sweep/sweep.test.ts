@@ -1,7 +1,7 @@
 import { weightBytes } from '@inattention/core/math';
 import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { planTable } from '../plan-table.ts';
 import type { SweepResult } from '../result.ts';
 import { configOf, type Shape } from '../shapes.ts';
@@ -10,6 +10,9 @@ import { extrapolateDecode, extrapolatePrefill } from './extrapolate.ts';
 import { createSweepModels, residentBytes } from './models.ts';
 import { planRow } from './row-plan.ts';
 import { runSweep, type SweepOptions, type SweepProgress } from './sweep.ts';
+
+// Machines may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 const shape: Shape = {
   name: 'tiny',
@@ -69,6 +72,18 @@ describe('runSweep', () => {
     expect(progress.map(({ what }) => what)).toContain('tables at 900 tokens, round 1: first token 100 %');
     expect(result.selfPrefill.map(({ tokens }) => tokens)).toEqual([100, 300]);
   });
+
+  test.each(['alibi', 'learned', 'none'] as const)(
+    'measures models with %s positions as planned',
+    async (positions) => {
+      const result = await sweep({ lengths: [100], positions });
+      expect(result.positions).toBe(positions);
+      for (const row of result.rows) {
+        expect([row.outcome, row.contextBytes]).toEqual(['measured', row.plan.contextBytes]);
+        if (row.disagreement !== null) expect(row.disagreement).toBeLessThan(2e-4);
+      }
+    },
+  );
 
   test('what the plan has no room for becomes a row that says why, with the bytes, and is not tried', async () => {
     const tried: string[] = [];

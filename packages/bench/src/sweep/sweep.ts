@@ -6,7 +6,14 @@
  */
 
 import { type Backend, throwIfAborted } from '@inattention/core';
-import { type ContextDType, contextModes, parameterCount, type WeightDType, weightBytes } from '@inattention/core/math';
+import {
+  type ContextDType,
+  contextModes,
+  type PositionEmbeddingType,
+  parameterCount,
+  type WeightDType,
+  weightBytes,
+} from '@inattention/core/math';
 import { planTable } from '../plan-table.ts';
 import {
   resultSchema,
@@ -40,6 +47,8 @@ export interface SweepOptions {
   readonly weightDType?: WeightDType;
   /** w of the InAttention model. The baseline is the plain transformer, w = 1. Default 3. */
   readonly window?: number;
+  /** How both models are told positions. Default rope. Learned ones reach to 131,072, tokens that are decoded included. */
+  readonly positions?: PositionEmbeddingType;
   readonly text: SweepDocument;
   /** What warm tables have served, whole. */
   readonly warmUpText: SweepDocument;
@@ -110,9 +119,12 @@ class Sweep {
 
   constructor(options: SweepOptions) {
     const { shape, backend, text, selfUpTo, dtype = 'f32', weightDType = 'f32', window = 3 } = options;
-    const { variants = allVariants } = options;
+    const { variants = allVariants, positions = 'rope' } = options;
     this.#options = options;
-    this.#configs = { inattention: configOf(shape, 'inattention', window), self: configOf(shape, 'self', 1) };
+    this.#configs = {
+      inattention: configOf(shape, 'inattention', window, positions),
+      self: configOf(shape, 'self', 1, positions),
+    };
     this.#lengths = [...new Set(options.lengths)].sort((a, b) => a - b);
     this.#planTable = planTable(dtype);
     this.#texts = this.#lengths.map((tokens) => textRow(text.ids, options.warmUpText.ids, tokens));
@@ -218,7 +230,7 @@ class Sweep {
   /** What is known so far; `interrupted` says why it is not all. */
   result(interrupted?: string): SweepResult {
     const { backend, shape, text, warmUpText, warmUpKind = 'other', environment = {}, command } = this.#options;
-    const { dtype = 'f32', weightDType = 'f32', window = 3 } = this.#options;
+    const { dtype = 'f32', weightDType = 'f32', window = 3, positions = 'rope' } = this.#options;
     const { inattention, self } = this.#configs;
     const { maxTotalBytes } = backend.capabilities;
     const rows = this.#cells.map((cell) => cell.row(this.#cells));
@@ -234,6 +246,7 @@ class Sweep {
       dtype,
       weightDType,
       window,
+      positions,
       parameters: { inattention: parameterCount(inattention), self: parameterCount(self) },
       weightBytes: { inattention: weightBytes(inattention, weightDType), self: weightBytes(self, weightDType) },
       budgetBytes: Number.isFinite(maxTotalBytes) ? maxTotalBytes : null,
