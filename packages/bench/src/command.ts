@@ -15,10 +15,12 @@ import {
   parseBackend,
   parseCount,
   parseDtype,
+  parseLayers,
   parseLength,
   parseLengths,
   parseMemory,
   parseNames,
+  parseRate,
   parseShape,
   parseTasks,
   parseThreads,
@@ -40,6 +42,9 @@ import type { SweepResult, Variant, WarmUpKind } from './result.ts';
 import { type Shape, smallShape, sweepDefaults, sweepShapes } from './shapes.ts';
 import { runSweep } from './sweep/sweep.ts';
 import { readSweepTexts } from './sweep-texts.ts';
+import { parseSwitching } from './switching/parse-switching.ts';
+import { benchSwitching, reportSwitching } from './switching/switching-command.ts';
+import { switchingSchema } from './switching/switching-result.ts';
 import { benchTraining } from './training/training-command.ts';
 
 interface BenchOptions extends OutputFiles {
@@ -70,6 +75,10 @@ interface BenchOptions extends OutputFiles {
   readonly tasks?: readonly Task[];
   readonly steps?: number;
   readonly resume?: boolean;
+  readonly switching?: string;
+  readonly heal?: readonly number[];
+  readonly healText?: string;
+  readonly learningRate?: number;
 }
 
 /** The command; the caller adds it to a program or parses arguments with it. */
@@ -77,7 +86,7 @@ export function benchCommand(output: BenchOutput): Command {
   const shapes = sweepShapes.map(({ name }) => name).join(', ');
   return new Command('bench')
     .description(
-      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, kernels, a training step, or quality',
+      'Measure time and memory: a sweep of context lengths against self-attention, many sessions, kernels, a training step, quality, or layers switched',
     )
     .optionsGroup('What to measure (the sweep, unless one of these is given):')
     .option('--sessions <n>', 'n sessions at once, by batch size, instead of the sweep', parseCount)
@@ -89,7 +98,11 @@ export function benchCommand(output: BenchOutput): Command {
     )
     .option('--training', 'a training step on the CPU beside other libraries’, instead of the sweep')
     .option('--quality', 'what models foresee, and what they can look up in a text, instead of the sweep')
-    .option('--from <file>', 'nothing: report again what --out of the sweep or of --quality wrote')
+    .option(
+      '--switching <model>',
+      'loss with layers of a model switched to InAttention, and healed, instead of the sweep',
+    )
+    .option('--from <file>', 'nothing: report again what --out of the sweep, --quality or --switching wrote')
     .optionsGroup('The model (sweep, --sessions; --kernels and --quality take --backend alone):')
     .option('--shape <name>', `${shapes} (default: ${smallShape.name})`, parseShape)
     .option(
@@ -108,11 +121,22 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--memory <bytes>', 'bytes that the backend may hold, such as 3GB (default: what it can have)', parseMemory)
     .optionsGroup('What --quality measures (without --models: recall and copying, learnt from nothing):')
     .option('--models <list>', 'folders, or names of shipped models, separated by commas', parseNames)
-    .option('--text <file>', 'what they are tested on: .jsonl, text, .tokens, or a JSON array of ids')
+    .option(
+      '--text <file>',
+      'what they are tested on: .jsonl, text, .tokens, or a JSON array of ids; --switching: default the last State of the Union address',
+    )
     .option('--targets <n>', 'tokens whose loss is measured at each of --lengths (default: 512)', parseCount)
     .option('--tasks <list>', `without --models: ${taskNames} (default: all)`, parseTasks)
-    .option('--steps <n>', 'without --models: training steps of each row (default: 1200)', parseCount)
+    .option(
+      '--steps <n>',
+      'without --models: training steps of each row (default: 1200); --switching: of each layer of --heal (default: 50)',
+      parseCount,
+    )
     .option('--resume', 'without --models: keep the rows that --out has from a run that ended early')
+    .optionsGroup('What --switching measures (its model: a folder, a GGUF file, or the name of a shipped model):')
+    .option('--heal <layers>', 'switch these one after another, such as 22,28,9, and train each a while', parseLayers)
+    .option('--heal-text <file>', 'what they are trained on (default: 20 State of the Union addresses before the last)')
+    .option('--learning-rate <rate>', 'of their training (default: 0.001)', parseRate)
     .optionsGroup('How much is measured:')
     .option(
       '--lengths <list>',
@@ -140,7 +164,11 @@ export function benchCommand(output: BenchOutput): Command {
       'sweep: begin no further round of a length that took longer (default: 6000; other shapes than small 90000)',
       parseCount,
     )
-    .option('--tokens <n>', '--sessions: ids in each session (default: 10000)', parseLength)
+    .option(
+      '--tokens <n>',
+      '--sessions: ids in each session (default: 10000); --switching: whose losses are measured, and of a text of training (default: 256)',
+      parseLength,
+    )
     .option(
       '--threads <list>',
       '--kernels, --training, --quality: threads of the CPU, several such as 1,2 but for --quality (default: 1; --quality: all cores)',
@@ -150,7 +178,10 @@ export function benchCommand(output: BenchOutput): Command {
     .option('--json', 'print the result as JSON instead of tables')
     .option('--out <file>', 'also write the result as JSON; the sweep and --quality write it after every measurement')
     .option('--markdown <file>', 'also write the tables as Markdown')
-    .option('--report <file>', 'sweep, --quality, --from: also write one self-contained HTML page with charts')
+    .option(
+      '--report <file>',
+      'sweep, --quality, --switching, --from: also write one self-contained HTML page with charts',
+    )
     .addHelpText(
       'after',
       `
@@ -168,6 +199,9 @@ in turn with a product of 512³ and with the same step in tfjs-backend-wasm and 
 --positions measures a training step over k losses of a text of each of --lengths, with keys and values by table row and by
 position, beside steps over all losses (up to --self-up-to), and over a text of k: time, and peak bytes by the ledger.
 
+--switching measures the loss on held-out text with each layer switched alone and with all up to it, nothing trained. With --heal it
+then switches layers one after another and trains them by distillation from the model as it was, measured before and after.
+
 Examples:
   inattention bench
   inattention bench --shape gpt2-124m --out gpt2.json --report gpt2.html
@@ -178,6 +212,7 @@ Examples:
   inattention bench --positions 256 --out positions.json --markdown positions.md
   inattention bench --training --out training.json --markdown training.md
   inattention bench --sessions 1000 --tokens 10000 --out sessions.json
+  inattention bench --switching SmolLM2-135M-Instruct.Q4_1.gguf --heal 22,28,9 --out switched.json --report switched.html
   inattention bench --quality --threads 1 --out tasks.json --markdown tasks.md
   inattention bench --quality --models small,small-self --text test.jsonl --report quality.html`,
     )
@@ -186,6 +221,7 @@ Examples:
       if (kind === 'kernels') return benchKernels(options, output);
       if (kind === 'training') return benchTraining(options, output);
       if (kind === 'quality') return benchQuality(options, output);
+      if (kind === 'switching') return benchSwitching({ ...options, switching: options.switching as string }, output);
       if (kind === 'positions')
         return benchPositions({ backend: 'auto', ...options, positions: options.positions as number }, output);
       if (kind === 'sessions')
@@ -202,6 +238,7 @@ async function runBench(options: BenchOptions, output: BenchOutput): Promise<voi
   };
   if (options.from !== undefined) {
     const json = await readJson(options.from);
+    if (isSwitching(json.value)) return reportSwitching(parseSwitching(json.value, options.from), options, output);
     return isQuality(json.value)
       ? reportQuality(parseQuality(json.value, options.from), options, output)
       : report(parseResult(json.text, options.from));
@@ -270,6 +307,11 @@ async function sweep(
     display.stop();
     backend.dispose();
   }
+}
+
+function isSwitching(value: unknown): boolean {
+  const name = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : null;
+  return typeof name === 'string' && name.split('/')[0] === switchingSchema.split('/')[0];
 }
 
 /** A file's text, and its value when it is JSON. */

@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import { fewestRounds } from './kernels/kernel-command.ts';
 import type { Variant } from './result.ts';
 
-/** The sweep, a report of an earlier one, many sessions at once, kernels, a training step, quality. */
-export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'positions' | 'training' | 'quality';
+/** The sweep, a report of an earlier one, many sessions at once, kernels, a training step, quality, switching. */
+export type BenchKind = 'sweep' | 'from' | 'sessions' | 'kernels' | 'positions' | 'training' | 'quality' | 'switching';
 
 /** The values that have rules beyond their own. */
 export interface RuledOptions {
@@ -25,6 +25,7 @@ const names: Readonly<Record<BenchKind, string>> = {
   positions: '--positions',
   training: '--training',
   quality: '--quality',
+  switching: '--switching',
 };
 
 const model = ['shape', 'variants', 'contextDtype', 'weightDtype', 'window', 'backend', 'memory'];
@@ -45,6 +46,10 @@ const flagsOf: Readonly<Record<BenchKind, readonly string[]>> = {
     ...['backend', 'threads'],
     ...['out', 'report', 'markdown', 'json'],
   ],
+  switching: [
+    ...['switching', 'text', 'tokens', 'heal', 'healText', 'learningRate', 'steps', 'backend', 'threads', 'memory'],
+    ...['out', 'report', 'markdown', 'json'],
+  ],
 };
 
 /** Flags of one bench alone, by the bench. */
@@ -57,16 +62,19 @@ const ownFlags = new Map<string, BenchKind>([
   ['tasks', 'quality'],
   ['steps', 'quality'],
   ['resume', 'quality'],
+  ['heal', 'switching'],
+  ['healText', 'switching'],
+  ['learningRate', 'switching'],
 ]);
 
 /** The bench that the given flags choose. Ends the command with status 2 when one of them does not apply to it. */
 export function chooseBench(command: Command, options: RuledOptions): BenchKind {
-  const { variants = [], rounds, backend, threads } = options;
+  const { variants = [], rounds, backend, threads = [] } = options;
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   const refuse = (message: string): never =>
     command.error(`error: ${message}`, { exitCode: 2, code: 'commander.conflictingOption' });
-  const chosen = (['kernels', 'positions', 'training', 'quality', 'sessions', 'from'] as const).filter((kind) =>
-    given.some((option) => option.attributeName() === kind),
+  const chosen = (['kernels', 'positions', 'training', 'quality', 'switching', 'sessions', 'from'] as const).filter(
+    (kind) => given.some((option) => option.attributeName() === kind),
   );
   if (chosen.length > 1) refuse(`--${chosen.join(' and --')} cannot go together: each chooses what is run.`);
   const [kind = 'sweep'] = chosen;
@@ -80,8 +88,17 @@ export function chooseBench(command: Command, options: RuledOptions): BenchKind 
   if (kind === 'kernels' && rounds !== undefined && rounds < fewestRounds) {
     refuse(`--rounds ${rounds} is too few for --kernels: ${fewestRounds} or more make a median.`);
   }
-  if (threads !== undefined && (backend ?? 'cpu') !== 'cpu') {
+  if (threads.length > 0 && (backend ?? 'cpu') !== 'cpu') {
     refuse(`--threads does not apply to --backend ${backend}. It goes with --backend cpu.`);
+  }
+  if (kind === 'switching') {
+    const names = given.map((option) => option.attributeName());
+    const ofHealing = ['healText', 'learningRate', 'steps'].find((name) => names.includes(name));
+    if (ofHealing !== undefined && !names.includes('heal')) {
+      const { long } = given.find((option) => option.attributeName() === ofHealing) ?? {};
+      refuse(`${long} is of healing, and goes with --heal in --switching.`);
+    }
+    if (threads.length > 1) refuse(`--threads ${threads.join(',')} is more than one number for --switching.`);
   }
   if (kind === 'quality') {
     const names = given.map((option) => option.attributeName());

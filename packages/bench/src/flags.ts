@@ -110,3 +110,18 @@ export function parseNames(text: string): string[] {
     throw new BadFlag('They are different names or folders.');
   return names;
 }
+
+/** Different layers, in order. */
+export function parseLayers(text: string): number[] {
+  const layers = text.split(',').map((layer) => (/^\s*\d{1,6}\s*$/.test(layer) ? Number(layer) : Number.NaN));
+  if (layers.some(Number.isNaN) || new Set(layers).size < layers.length) {
+    throw new BadFlag('It is different numbers of layers, such as 22,28,9.');
+  }
+  return layers;
+}
+
+export function parseRate(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new BadFlag('It is a number above 0.');
+  return value;
+}

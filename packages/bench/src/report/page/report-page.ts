@@ -9,7 +9,7 @@ import { style } from './style.ts';
 
 export interface ReportPage {
   /** Of the window, fixed: linkedom writes the text of <title> as it is, as it does that of <style>. */
-  readonly windowTitle: 'InAttention context sweep' | 'InAttention quality';
+  readonly windowTitle: 'InAttention context sweep' | 'InAttention quality' | 'InAttention switching';
   readonly heading: string;
   readonly introduction: string;
   /** What follows the heading. */
