@@ -7,6 +7,7 @@ import { ModelBar } from './components/model-bar.tsx';
 import { NextTokens } from './components/next-tokens.tsx';
 import { ReadingView } from './components/reading-view.tsx';
 import { StatusLine } from './components/status-line.tsx';
+import { TrainingSection } from './components/training-section.tsx';
 import type { Playground } from './playground.ts';
 import { useDrop } from './use-drop.ts';
 
@@ -34,6 +35,7 @@ export function App({ playground }: { readonly playground: Playground }) {
           <Meters playground={playground} />
         </div>
         <ReadingView playground={playground} />
+        <TrainingSection playground={playground} />
       </main>
     </div>
   );

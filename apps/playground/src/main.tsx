@@ -16,4 +16,4 @@ createRoot(root).render(
     <App playground={playground} />
   </StrictMode>,
 );
-void start(playground, location.hash);
+void start(playground, location);

@@ -2,6 +2,7 @@
 
 import type { ContextMode } from '@inattention/core/math';
 import type { ModelDescription } from '@inattention/model/worker';
+import type { Failure } from './failure.ts';
 
 /** A piece of the context: the context is its parts one after another. */
 export interface Part {
@@ -61,11 +62,6 @@ interface SessionReport {
   readonly mode: ContextMode;
   readonly contextBytes: number;
   readonly tableBytes: number;
-}
-
-interface Failure {
-  readonly message: string;
-  readonly fix?: string;
 }
 
 /** What keeps the page busy, in words, and how far it is (0 … 1, null: unknown). */

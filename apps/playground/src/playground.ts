@@ -3,7 +3,7 @@
  * the session goes through one queue; the page reads the state and calls, and never waits for the model.
  */
 
-import { InAttentionError } from '@inattention/core';
+import { InAttentionError, InvalidArgumentError } from '@inattention/core';
 import {
   connectModels,
   type ModelLocation,
@@ -13,6 +13,9 @@ import {
 } from '@inattention/model/worker';
 import type { BackendChoice } from './backend-choice.ts';
 import { diffIds, joinIds } from './diff-ids.ts';
+import { failureOf } from './failure.ts';
+import { meanAttention } from './mean-attention.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 import {
   type ContextModeChoice,
   type Continuation,
@@ -45,20 +48,27 @@ export class Playground {
     failure: null,
     sampling: defaultSampling,
   });
+  readonly backendChoice: BackendChoice;
   readonly #models: WorkerModels;
+  #location: ModelLocation | null = null;
   #model: WorkerModel | null = null;
   #session: WorkerSession | null = null;
   #tokenizer: TextTokenizer | null = null;
-  #queue: Promise<unknown> = Promise.resolve();
-  #running: AbortController | null = null;
+  readonly #work = new OneAtATime();
   #nextKey = 1;
 
   constructor(choice: BackendChoice) {
+    this.backendChoice = choice;
     const worker = new Worker(new URL('./model.worker.ts', import.meta.url), { type: 'module', name: choice });
     worker.addEventListener('error', () => {
       this.store.update({ busy: null, failure: { message: 'The model’s worker ended.', fix: 'reload the page' } });
     });
     this.#models = connectModels(worker);
+  }
+
+  /** Where the open model is. */
+  get location(): ModelLocation | null {
+    return this.#location;
   }
 
   /** Opens a model and puts the present context into it. */
@@ -72,6 +82,7 @@ export class Playground {
       await this.#session?.dispose();
       await this.#model?.dispose();
       this.#model = model;
+      this.#location = location;
       this.#tokenizer = new TextTokenizer(model);
       const parts = this.store.get().parts.map((part) => ({ ...part, ids: null }));
       this.store.update({ modelName: name, model: model.description, parts, comparison: [] });
@@ -228,29 +239,16 @@ export class Playground {
 
   /** Stops whatever is running. */
   stop(): void {
-    this.#running?.abort();
+    this.#work.stop();
   }
 
   /**
    * Attention weights [N] of the next token: of one head of one layer, or the mean where null. Each row sums to 1.
    */
   attention(layer: number | null, head: number | null): Promise<Float32Array | null> {
-    return this.#enqueue(async () => {
-      const session = this.#session;
-      const model = this.#model;
-      if (session === null || model === null || session.length === 0) return null;
-      const layers = layer === null ? Array.from({ length: model.config.numHiddenLayers }, (_, at) => at) : [layer];
-      const sum = new Float32Array(session.length);
-      let rows = 0;
-      for (const one of layers) {
-        const heads = await session.attentionWeights(one);
-        const chosen = head === null ? heads : heads.slice(head, head + 1);
-        for (const weights of chosen) {
-          for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] as number) + (weights[at] as number);
-        }
-        rows += chosen.length;
-      }
-      return sum.map((total) => total / rows);
+    return this.#work.after(async () => {
+      if (this.#session === null || this.#model === null || this.#session.length === 0) return null;
+      return meanAttention(this.#session, this.#model.config.numHiddenLayers, layer, head);
     });
   }
 
@@ -268,35 +266,22 @@ export class Playground {
   }
 
   fail(error: unknown): void {
-    const known = InAttentionError.isInstance(error);
-    if (known && error.code === 'ABORTED') return;
-    const message = known ? [error.what, error.got && `Got: ${error.got}.`].filter(Boolean).join(' ') : String(error);
-    this.store.update({ failure: { message, ...(known && error.fix !== undefined && { fix: error.fix }) } });
+    const failure = failureOf(error);
+    if (failure !== null) this.store.update({ failure });
   }
 
   /** One thing after another: whatever is running is stopped for what comes next. */
   #run(what: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    this.#running?.abort();
-    const controller = new AbortController();
-    this.#running = controller;
-    return this.#enqueue(async () => {
-      if (controller.signal.aborted) return;
+    return this.#work.instead(async (signal) => {
       this.#busy(what, null);
       try {
-        await work(controller.signal);
+        await work(signal);
       } catch (error) {
         this.fail(error);
       } finally {
-        if (this.#running === controller) this.#running = null;
         this.store.update({ busy: null });
       }
     });
-  }
-
-  #enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(work);
-    this.#queue = done.catch(() => undefined);
-    return done;
   }
 
   #busy(what: string, share: number | null): void {
@@ -304,8 +289,8 @@ export class Playground {
   }
 
   #ready(): WorkerSession {
-    if (this.#session === null) throw new Error('No model is open.');
-    return this.#session;
+    if (this.#session !== null) return this.#session;
+    throw new InvalidArgumentError({ what: 'No model is open.', fix: 'open one' });
   }
 
   #report({ mode, contextBytes, tableBytes }: WorkerSession) {

@@ -6,7 +6,8 @@ import { shippedModels } from './shipped.ts';
 
 const greeting = 'Fellow-citizens of the Senate and of the House of Representatives: The people of this country';
 
-export async function start(playground: Playground, hash: string): Promise<void> {
+/** `?model=` names another shipped model to begin with, or `none`. */
+export async function start(playground: Playground, { hash, search }: Location): Promise<void> {
   let damage: unknown = null;
   const shared = await readShared(hash).catch((error: unknown) => {
     damage = error;
@@ -14,10 +15,11 @@ export async function start(playground: Playground, hash: string): Promise<void>
   });
   if (shared !== null) await takeShared(playground, shared);
   else await playground.setParts([{ name: 'Text', text: greeting }]);
-  const chosen = shippedModels.find(({ name }) => name === shared?.model) ?? shippedModels[0];
+  const asked = new URLSearchParams(search).get('model') ?? shared?.model;
+  const chosen = asked === 'none' ? undefined : (shippedModels.find(({ name }) => name === asked) ?? shippedModels[0]);
   if (chosen !== undefined) await playground.openModel(chosen.name, chosen.location);
   if (damage !== null) playground.fail(damage);
-  else if (shared === null && chosen !== undefined) await playground.generate();
+  else if (shared === null && playground.store.get().model !== null) await playground.generate();
 }
 
 /** Puts what was shared on the page; its model is the caller's to open. */

@@ -3,94 +3,29 @@
  * without, and on WebGPU's software adapter.
  */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AxeBuilder } from '@axe-core/playwright';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sampleText, writeMadeModel } from './made-model.ts';
-import { type StaticServer, serveFolder } from './static-server.ts';
+import { BuiltPage, changing, complaints, continueText, ready, text, tokens, write } from './built-page.ts';
+import { sampleText } from './made-model.ts';
+import { serveFolder } from './static-server.ts';
 
-let folder: string;
-let browser: Browser;
-let server: StaticServer;
-const modelFiles = ['config.json', 'model.safetensors', 'tokenizer.json'];
+let built: BuiltPage;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'inattention-playground-'));
-  await writeMadeModel(join(folder, 'model'));
-  const conditions = ['@inattention/source', 'module', 'browser', 'production'];
-  await build({
-    root: fileURLToPath(new URL('..', import.meta.url)),
-    logLevel: 'error',
-    resolve: { conditions },
-    build: { outDir: join(folder, 'dist'), emptyOutDir: true },
-  });
-  server = await serveFolder(join(folder, 'dist'), '/some/where/', true);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-  });
+  built = await BuiltPage.start();
 }, 120_000);
 
-afterAll(async () => {
-  await browser?.close();
-  server?.close();
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** What the page complained of, beside what it says itself. */
-const complaints = new WeakMap<Page, string[]>();
-
-async function openPage(path = '', { url }: StaticServer = server): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
-  const heard: string[] = [];
-  complaints.set(page, heard);
-  page.on('pageerror', (error) => heard.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && heard.push(message.text()));
-  await page.goto(url + path);
-  return page;
-}
-
-async function openModel(page: Page): Promise<void> {
-  const files = modelFiles.map((name) => join(folder, 'model', name));
-  await page.getByLabel('Files of a model, or texts').setInputFiles(files);
-  await page.getByText('vocabulary of 300').waitFor();
-  await ready(page);
-}
-
-const ready = (page: Page) => page.getByTestId('status').getByText('Ready.').waitFor();
-const text = (page: Page) => page.locator('textarea').last();
-const tokens = async (page: Page) => Number((await page.getByTestId('tokens').textContent())?.replaceAll(',', ''));
-
-/** Does something that changes the context, and waits until the page knows what comes next. */
-async function changing(page: Page, action: () => Promise<void>): Promise<void> {
-  const report = async () => (await page.getByTestId('change').allTextContents()).join();
-  const before = await report();
-  await action();
-  await expect.poll(report, { timeout: 20_000 }).not.toBe(before);
-  await ready(page);
-}
-
-const write = (page: Page, content: string) => changing(page, () => text(page).fill(content));
-
-async function continueText(page: Page): Promise<void> {
-  await page.getByLabel('Tokens', { exact: true }).fill('12');
-  await page.getByRole('button', { name: 'Continue the text' }).click();
-  await page.getByTestId('generation').getByText('(length)').waitFor();
-  await ready(page);
-}
+afterAll(() => built?.end());
 
 describe.each([
-  ['on the processor', '?backend=cpu', /Runs on cpu .*threads/],
-  ['on WebGPU', '?backend=webgpu', /Runs on webgpu/],
+  ['on the processor', 'backend=cpu', /Runs on cpu .*threads/],
+  ['on WebGPU', 'backend=webgpu', /Runs on webgpu/],
 ])('%s', (_, query, runsOn) => {
   it('opens a model, continues a text, and takes changes in where they are', async () => {
-    const page = await openPage(query);
-    await openModel(page);
+    const page = await built.open(query);
+    await built.openModel(page);
     expect(await page.getByTestId('model').textContent()).toMatch(runsOn);
     await write(page, sampleText);
     const length = await tokens(page);
@@ -110,8 +45,8 @@ describe.each([
 });
 
 it('continues what is in the field, also when it was typed the moment before', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
+  const page = await built.open();
+  await built.openModel(page);
   await write(page, sampleText);
   const length = await tokens(page);
   await write(page, 'The ship came.');
@@ -126,8 +61,8 @@ it('continues what is in the field, also when it was typed the moment before', a
 });
 
 it('gives the same distribution after edits and moves as for the text written at once', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
+  const page = await built.open();
+  await built.openModel(page);
   await write(page, 'The whale came.');
   await page.getByRole('button', { name: 'Add a text before the last' }).click();
   await changing(page, () => page.locator('textarea').first().fill('Nobody had seen the ship. '));
@@ -135,8 +70,8 @@ it('gives the same distribution after edits and moves as for the text written at
   await changing(page, () => page.getByRole('button', { name: 'Move Text 2 down' }).click());
   expect(await text(page).inputValue()).toBe('Nobody had seen the ship. ');
   const moved = await page.getByTestId('next').allTextContents();
-  const other = await openPage('?backend=cpu');
-  await openModel(other);
+  const other = await built.open();
+  await built.openModel(other);
   await write(other, 'The whale came.Nobody had seen the ship. ');
   expect(await other.getByTestId('next').allTextContents()).toEqual(moved);
   await page.close();
@@ -144,8 +79,8 @@ it('gives the same distribution after edits and moves as for the text written at
 });
 
 it('continues one context in two ways, and keeps the one that is chosen', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
+  const page = await built.open();
+  await built.openModel(page);
   await write(page, sampleText);
   const length = await tokens(page);
   await page.getByLabel('Tokens', { exact: true }).fill('8');
@@ -164,8 +99,8 @@ it('continues one context in two ways, and keeps the one that is chosen', async 
 });
 
 it('shows which tokens are read, by layer and head', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
+  const page = await built.open();
+  await built.openModel(page);
   await write(page, sampleText);
   await page.getByText('What the next token reads').click();
   const heat = page.getByTestId('heat').locator('span');
@@ -182,30 +117,30 @@ it('shows which tokens are read, by layer and head', async () => {
 });
 
 it('is the same again from its link', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
+  const page = await built.open();
+  await built.openModel(page);
   await write(page, 'The ship — и кит 🐋 — went round.');
   await page.getByLabel('Seed', { exact: true }).fill('7');
   await page.getByRole('button', { name: 'Share as a link' }).click();
   await expect.poll(() => page.url()).toContain('#shared=');
   const { hash } = new URL(page.url());
-  const other = await openPage(`?backend=cpu${hash}`);
-  await openModel(other);
+  const other = await built.open(`backend=cpu${hash}`);
+  await built.openModel(other);
   expect(await text(other).inputValue()).toBe('The ship — и кит 🐋 — went round.');
   expect(await other.getByLabel('Seed', { exact: true }).inputValue()).toBe('7');
   expect(await other.getByTestId('next').allTextContents()).toEqual(await page.getByTestId('next').allTextContents());
-  const damaged = await openPage(`?backend=cpu${hash.slice(0, 20)}`);
+  const damaged = await built.open(`backend=cpu${hash.slice(0, 20)}`);
   await damaged.getByRole('alert').getByText('The link is damaged.').waitFor();
   await Promise.all([page.close(), other.close(), damaged.close()]);
 });
 
 it('says what is wrong with a model’s files, and goes on', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
+  const page = await built.open();
+  await built.openModel(page);
   await write(page, sampleText);
-  const broken = join(folder, 'model.safetensors');
+  const broken = join(built.folder, 'model.safetensors');
   await writeFile(broken, new Uint8Array(64).fill(255));
-  const chosen = [join(folder, 'model', 'config.json'), broken];
+  const chosen = [join(built.folder, 'model', 'config.json'), broken];
   await page.getByLabel('Files of a model, or texts').setInputFiles(chosen);
   const alert = page.getByRole('alert');
   await alert.waitFor();
@@ -216,9 +151,9 @@ it('says what is wrong with a model’s files, and goes on', async () => {
 });
 
 it('takes in a text of 10 MB, tells how far it is, and can be stopped', async () => {
-  const page = await openPage('?backend=cpu');
-  await openModel(page);
-  const long = join(folder, 'long.txt');
+  const page = await built.open();
+  await built.openModel(page);
+  const long = join(built.folder, 'long.txt');
   const words = Array.from({ length: 10_000_000 / sampleText.length }, (_, at) => `${sampleText}${at} `);
   await writeFile(long, words.join(''));
   await page.getByLabel('Files of a model, or texts').setInputFiles(long);
@@ -232,12 +167,12 @@ it('takes in a text of 10 MB, tells how far it is, and can be stopped', async ()
 });
 
 it('runs on one thread where the server does not isolate it, and asks only its own server', async () => {
-  const plain = await serveFolder(join(folder, 'dist'), '/', false);
+  const plain = await serveFolder(join(built.folder, 'dist'), '/', false);
   try {
-    const page = await openPage('?backend=cpu', plain);
+    const page = await built.open('backend=cpu', plain);
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
-    await openModel(page);
+    await built.openModel(page);
     expect(await page.getByTestId('model').textContent()).toContain('One thread');
     await write(page, sampleText);
     await continueText(page);
@@ -249,13 +184,14 @@ it('runs on one thread where the server does not isolate it, and asks only its o
 });
 
 it.each(['light', 'dark'] as const)('is accessible, also on a phone: %s', async (colorScheme) => {
-  const context = await browser.newContext({ colorScheme, viewport: { width: 390, height: 800 } });
-  const page = await context.newPage();
-  await page.goto(`${server.url}?backend=cpu`);
-  await openModel(page);
+  const context = await built.browser.newContext({ colorScheme, viewport: { width: 390, height: 800 } });
+  const page = await built.open('backend=cpu', built.server, context);
+  await built.openModel(page);
   await write(page, sampleText);
   await page.getByText('What the next token reads').click();
   await page.getByTestId('heat').locator('span').first().waitFor();
+  await page.getByText('Train the model on a text').click();
+  await page.getByRole('button', { name: 'Start training' }).waitFor();
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
   const { scrollWidth, clientWidth } = await page.evaluate(() => ({

@@ -59,6 +59,7 @@ export function PartEditor({ playground, part, place, count }: PartEditorProps) 
         <span className="row">
           <button
             type="button"
+            className="plain"
             disabled={place === 0}
             aria-label={`Move ${name} up`}
             onClick={() => void playground.movePart(key, -1)}
@@ -67,6 +68,7 @@ export function PartEditor({ playground, part, place, count }: PartEditorProps) 
           </button>
           <button
             type="button"
+            className="plain"
             disabled={place === count - 1}
             aria-label={`Move ${name} down`}
             onClick={() => void playground.movePart(key, 1)}
@@ -75,6 +77,7 @@ export function PartEditor({ playground, part, place, count }: PartEditorProps) 
           </button>
           <button
             type="button"
+            className="plain"
             disabled={count === 1}
             aria-label={`Remove ${name}`}
             onClick={() => void playground.removePart(key)}

@@ -64,7 +64,7 @@ export function ReadingView({ playground }: { readonly playground: Playground })
   const strongest = weights === null ? 0 : (weights[strongestPositions(weights, 1)[0] ?? 0] as number);
   const choose = (position: number) => setStart(Math.max(0, Math.min(position - Math.round(span / 2), length - span)));
   return (
-    <details className="reading" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="card wide" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         <h2>What the next token reads</h2>
       </summary>
@@ -112,7 +112,7 @@ export function ReadingView({ playground }: { readonly playground: Playground })
                   data-at={start + at}
                   title={`${(100 * weight).toFixed(4)} %`}
                   style={{
-                    backgroundColor: `color-mix(in srgb, var(--heat) ${Math.round(100 * heatLevel(weight, strongest))}%, var(--page))`,
+                    backgroundColor: `color-mix(in srgb, var(--heat) ${Math.round(100 * heatLevel(weight, strongest))}%, var(--card))`,
                   }}
                 >
                   {text}

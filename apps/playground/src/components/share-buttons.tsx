@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import type { Playground } from '../playground.ts';
+import { saveFile } from '../save-file.ts';
 import { longestLink, sharedHash, sharedState } from '../share.ts';
 import { shippedModels } from '../shipped.ts';
 
@@ -26,11 +27,7 @@ export function ShareButtons({ playground }: { readonly playground: Playground }
     setNote(copied ? 'Link copied.' : 'The link is in the address bar.');
   };
   const save = () => {
-    const anchor = document.createElement('a');
-    anchor.href = URL.createObjectURL(new Blob([JSON.stringify(state())], { type: 'application/json' }));
-    anchor.download = 'context.inattention.json';
-    anchor.click();
-    URL.revokeObjectURL(anchor.href);
+    saveFile('context.inattention.json', new Blob([JSON.stringify(state())], { type: 'application/json' }));
     setNote('Saved. Drop the file on this page to open it.');
   };
   return (

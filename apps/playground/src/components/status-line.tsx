@@ -2,6 +2,7 @@
 
 import type { Playground } from '../playground.ts';
 import { usePlayground } from '../use-playground.ts';
+import { FailureNote } from './failure-note.tsx';
 
 export function StatusLine({ playground }: { readonly playground: Playground }) {
   const { busy, failure } = usePlayground(playground);
@@ -14,17 +15,7 @@ export function StatusLine({ playground }: { readonly playground: Playground }) 
       <button type="button" disabled={busy === null} onClick={() => playground.stop()}>
         Stop
       </button>
-      {failure !== null && (
-        <div role="alert" className="failure">
-          <p>
-            {failure.message}
-            {failure.fix !== undefined && ` To fix: ${failure.fix}.`}
-          </p>
-          <button type="button" onClick={() => playground.dismissFailure()}>
-            Dismiss
-          </button>
-        </div>
-      )}
+      <FailureNote failure={failure} onDismiss={() => playground.dismissFailure()} />
     </div>
   );
 }

@@ -7,7 +7,6 @@
  */
 
 import type { BackendCandidate } from '@inattention/core';
-import { filesInMemory, type ModelSource, openFileList, openUrl, openUrls } from '@inattention/formats';
 import { type Endpoint, expose } from 'comlink';
 import type { GeneratedToken } from '../generation/continuation.ts';
 import { generate } from '../generation/generate.ts';
@@ -17,10 +16,10 @@ import type { Session } from '../session.ts';
 import type { RunOptions } from '../session-decoder.ts';
 import { ChosenBackend } from './chosen-backend.ts';
 import { Handles } from './handles.ts';
+import { openLocation } from './open-location.ts';
 import {
   type ModelDescription,
   type ModelHost,
-  type ModelLocation,
   type OnProgress,
   outcomeOf,
   type SessionState,
@@ -66,7 +65,7 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
       outcomeOf(() =>
         cancellable(call, onProgress, async (run): Promise<ModelDescription> => {
           const { backend, reason } = await backends.get();
-          const model = await loadModel(sourceOf(location), backend, {
+          const model = await loadModel(openLocation(location), backend, {
             ...options,
             ...(run.signal && { signal: run.signal }),
             ...(run.onProgress && { onProgress: run.onProgress }),
@@ -154,10 +153,4 @@ export function serveModels({ candidates, endpoint }: ServeOptions): void {
       }),
   };
   expose(host, endpoint);
-}
-
-function sourceOf(location: ModelLocation): ModelSource {
-  if ('url' in location) return openUrl(location.url, location.headers ? { headers: location.headers } : {});
-  if ('urls' in location) return openUrls(location.urls);
-  return 'files' in location ? openFileList(location.files) : filesInMemory(location.bytes);
 }
