@@ -3,8 +3,8 @@
  * renamed, and the rename flushed too. Whatever fails leaves what was there before.
  */
 
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { InAttentionError, InvalidFileError } from '@inattention/core';
 import type { FileContent } from '../checkpoint/model-files.ts';
 
@@ -16,7 +16,7 @@ export function unfinishedName(path: string): string {
 /** Writes a file, replacing what is there. Throws InvalidFileError when it cannot be written (a full disk). */
 export async function writeWholeFile(path: string, content: FileContent): Promise<void> {
   const unfinished = unfinishedName(path);
-  await writing(path, unfinished, async () => {
+  await writing(path, unfinished, [], async () => {
     await writeFlushed(unfinished, content);
     await rename(unfinished, path);
     await flushFolder(dirname(path));
@@ -29,10 +29,10 @@ export async function writeWholeFile(path: string, content: FileContent): Promis
  */
 export async function writeWholeFolder(path: string, files: ReadonlyMap<string, FileContent>): Promise<void> {
   const unfinished = unfinishedName(path);
-  await writing(path, unfinished, async () => {
+  const made: string[] = [];
+  await writing(path, unfinished, made, async () => {
     await rm(unfinished, { recursive: true, force: true }); // of a run that was killed
-    // Two steps: Node's recursive mkdir never returns where a file system refuses a name by ENOENT, as /proc does.
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolders(dirname(path), made);
     await mkdir(unfinished);
     for (const [name, content] of files) await writeFlushed(join(unfinished, name), content);
     await flushFolder(unfinished);
@@ -69,12 +69,38 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Runs `work`, and clears away what it leaves unfinished. */
-async function writing(path: string, unfinished: string, work: () => Promise<void>): Promise<void> {
+/**
+ * Makes a folder and what it lies in, as far as they are not there, and adds each to `made`. One by one: Node's recursive
+ * mkdir never returns where a file system refuses a name by ENOENT, as /proc does.
+ */
+async function makeFolders(path: string, made: string[]): Promise<void> {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !(await exists(folder)); folder = dirname(folder)) missing.push(folder);
+  for (const folder of missing.reverse()) {
+    await mkdir(folder);
+    made.push(folder);
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (cause: NodeJS.ErrnoException) => (cause.code === 'ENOENT' ? false : Promise.reject(cause)),
+  );
+}
+
+/** Runs `work`, and clears away what it leaves unfinished, and the folders `made` for it. */
+async function writing(
+  path: string,
+  unfinished: string,
+  made: readonly string[],
+  work: () => Promise<void>,
+): Promise<void> {
   try {
     await work();
   } catch (cause) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
+    for (const folder of made.toReversed()) await rmdir(folder).catch(() => undefined); // unless others use it by now
     if (cause instanceof InAttentionError) throw cause;
     throw new InvalidFileError({
       what: `${path} cannot be written.`,
