@@ -15,7 +15,7 @@ import { BackendFailedError } from '@inattention/core';
 
 export type ParameterType = 'f32' | 'u32' | 'i32';
 
-export type ElementType = 'f32' | 'u32' | 'i32' | 'vec2<f32>' | 'vec4<f32>' | 'vec4<u32>' | 'vec4<i32>';
+export type ElementType = 'f32' | 'u32' | 'i32' | 'atomic<i32>' | 'vec2<f32>' | 'vec4<f32>' | 'vec4<u32>' | 'vec4<i32>';
 
 export interface BindingDefinition {
   /**
@@ -72,6 +72,7 @@ const elementBytes: Readonly<Record<ElementType, number>> = {
   f32: 4,
   u32: 4,
   i32: 4,
+  'atomic<i32>': 4,
   'vec2<f32>': 8,
   'vec4<f32>': 16,
   'vec4<u32>': 16,

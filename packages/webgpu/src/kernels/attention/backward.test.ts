@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { numbers, relativeError } from '../../../test/compare-numbers.ts';
-import { KernelTrial, trialsOf } from '../../../test/kernel-trial.ts';
+import { KernelTrial, reducingTrialsOf, trialsOf } from '../../../test/kernel-trial.ts';
 import { openDevice } from '../../device/open-device.ts';
+import { rowWayOf } from '../wgsl/row-work.ts';
 import { attendBackward } from './backward.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -135,47 +136,65 @@ test('scratch: four numbers a query and head, and a bounded block without barrie
   }
 });
 
+async function expectGradients(trial: KernelTrial, problem: Problem): Promise<void> {
+  const { positions, entries, heads, kvHeads, headDim, firstPosition } = problem;
+  const given = inputs(problem);
+  const expected = reference(problem, given);
+  const byQuery = [positions.length, heads, headDim];
+  const byEntry = [entries, kvHeads, headDim];
+  const before = numbers(given.keys.length, 5);
+  const views = {
+    queries: trial.floats(byQuery, given.queries),
+    positions: trial.integers([positions.length], positions),
+    keys: trial.floats(byEntry, given.keys),
+    values: trial.floats(byEntry, given.values),
+    firstPosition,
+    slopes: given.slopes === null ? null : trial.floats([heads], given.slopes),
+    scale: expected.scale,
+    out: trial.floats(byQuery, expected.out),
+    logSumExp: trial.floats([positions.length, heads], expected.logSumExp),
+    gradOut: trial.floats(byQuery, given.gradOut),
+  };
+  const gradients = () => ({
+    gradQueries: trial.floats(byQuery),
+    gradKeys: trial.floats(byEntry, before),
+    gradValues: trial.floats(byEntry, before),
+  });
+  const [once, again] = [gradients(), gradients()];
+  attendBackward(trial.runner, { ...views, ...once });
+  attendBackward(trial.runner, { ...views, ...again });
+  const all = async (of: typeof once) => [
+    ...(await trial.read(of.gradQueries)),
+    ...(await trial.read(of.gradKeys)),
+    ...(await trial.read(of.gradValues)),
+  ];
+  const added = (gradient: Float64Array) => Array.from(gradient, (x, i) => x + (before[i] as number));
+  const wanted = [...expected.gradQueries, ...added(expected.gradKeys), ...added(expected.gradValues)];
+  const got = await all(once);
+  expect(relativeError(got, wanted), JSON.stringify({ entries, headDim })).toBeLessThan(2e-5);
+  expect(await all(again)).toEqual(got);
+}
+
 test.each(trialsOf(device))('attendBackward: $name', async ({ name, create }) => {
   const trial = create();
   for (const problem of problems) {
     // A kernel for unaligned wide heads takes a CPU that plays GPU half a minute to compile.
     if (name === 'workgroups, at an offset' && problem.headDim > 64) continue;
-    const { positions, entries, heads, kvHeads, headDim, firstPosition } = problem;
-    const given = inputs(problem);
-    const expected = reference(problem, given);
-    const byQuery = [positions.length, heads, headDim];
-    const byEntry = [entries, kvHeads, headDim];
-    const before = numbers(given.keys.length, 5);
-    const views = {
-      queries: trial.floats(byQuery, given.queries),
-      positions: trial.integers([positions.length], positions),
-      keys: trial.floats(byEntry, given.keys),
-      values: trial.floats(byEntry, given.values),
-      firstPosition,
-      slopes: given.slopes === null ? null : trial.floats([heads], given.slopes),
-      scale: expected.scale,
-      out: trial.floats(byQuery, expected.out),
-      logSumExp: trial.floats([positions.length, heads], expected.logSumExp),
-      gradOut: trial.floats(byQuery, given.gradOut),
-    };
-    const gradients = () => ({
-      gradQueries: trial.floats(byQuery),
-      gradKeys: trial.floats(byEntry, before),
-      gradValues: trial.floats(byEntry, before),
-    });
-    const [once, again] = [gradients(), gradients()];
-    attendBackward(trial.runner, { ...views, ...once });
-    attendBackward(trial.runner, { ...views, ...again });
-    const all = async (of: typeof once) => [
-      ...(await trial.read(of.gradQueries)),
-      ...(await trial.read(of.gradKeys)),
-      ...(await trial.read(of.gradValues)),
-    ];
-    const added = (gradient: Float64Array) => Array.from(gradient, (x, i) => x + (before[i] as number));
-    const wanted = [...expected.gradQueries, ...added(expected.gradKeys), ...added(expected.gradValues)];
-    const got = await all(once);
-    expect(relativeError(got, wanted), JSON.stringify({ entries, headDim })).toBeLessThan(2e-5);
-    expect(await all(again)).toEqual(got);
+    await expectGradients(trial, problem);
   }
   await trial.dispose();
 });
+
+// Where the device has no subgroups, there is no such kernel: row-work.test.ts says when it must have.
+test.each(reducingTrialsOf(device).filter(({ name }) => name.includes('subgroups')))(
+  'attendBackward: $name',
+  async ({ create }) => {
+    const trial = create();
+    expect(rowWayOf(trial.runner, true, 32)).toBe('subgroups');
+    // Heads of every lane a row, of fewer than a subgroup, and of vectors.
+    for (const problem of problems.filter(({ headDim }) => [3, 16, 64].includes(headDim)).slice(0, 4)) {
+      await expectGradients(trial, problem);
+    }
+    await trial.dispose();
+  },
+);

@@ -13,6 +13,7 @@ import { rowsOf } from '../pieces.ts';
 import { rowInvocations, rowWayOf, rowWork } from '../wgsl/row-work.ts';
 import { type Block, type QueryTile, rowDispatches, scoreBlock, tileOf, withBlock } from './block-scores.ts';
 import { cutAttention, cutBlock, type Segments, sharingRows } from './blocks.ts';
+import { collapses, collapseWeights, tableRows } from './collapse.ts';
 import { mergePartials } from './merge.ts';
 import { softmaxKernel, softmaxSize } from './softmax.ts';
 import { valueGroups, valuesKernel } from './values.ts';
@@ -49,16 +50,45 @@ function attendBlock(
   const [count, heads, headDim] = tile.queries.shape as readonly [number, number, number];
   const rows = count * heads;
   const entries = to - from;
-  const shares = Math.ceil((count * heads) / view.kvHeads / sharingRows((count * heads) / view.kvHeads));
+  const shares = Math.ceil(rows / view.kvHeads / sharingRows(rows / view.kvHeads));
   const segments = cutBlock(runner, entries, view.kvHeads * shares, rows * headDim);
-  runner.withScratch([rows, entries], (scores) =>
-    runner.withScratch([segments.count, rows, 2], (statistics) =>
+  const merge = (partials: TensorView, statistics: TensorView, parts: number) =>
+    mergePartials(runner, { partials, statistics, segments: parts, accumulates, rows, headDim, ...state }, together);
+  runner.withScratch([rows, entries], (weights) =>
+    runner.withScratch([segments.count, rows, 2], (statistics) => {
+      scoreBlock(runner, block, tile, weights, together);
+      softmaxBlock(runner, block, tile, segments, { scores: weights, statistics }, together);
+      if (collapses(runner, view, rows, entries)) {
+        attendCollapsed(runner, block, tile, { weights, statistics, segments }, merge, together);
+        return;
+      }
       runner.withScratch([segments.count, rows, headDim], (partials) => {
-        scoreBlock(runner, block, tile, scores, together);
-        softmaxBlock(runner, block, tile, segments, { scores, statistics }, together);
-        weighValues(runner, block, tile, segments, { weights: scores, partials }, together);
-        const merged = { partials, statistics, segments: segments.count, accumulates, rows, headDim };
-        mergePartials(runner, { ...merged, ...state }, together);
+        weighValues(runner, block, tile, segments, { weights, partials }, together);
+        merge(partials, statistics, segments.count);
+      });
+    }),
+  );
+}
+
+/** Values by rows of the table instead of by entries (collapse.ts); the block's softmax is in `weights`. */
+function attendCollapsed(
+  runner: KernelRunner,
+  block: Block,
+  tile: QueryTile,
+  weighed: { readonly weights: TensorView; readonly statistics: TensorView; readonly segments: Segments },
+  merge: (partials: TensorView, statistics: TensorView, segments: number) => void,
+  together: boolean,
+): void {
+  const [count, heads, headDim] = tile.queries.shape as readonly [number, number, number];
+  const rows = count * heads;
+  const { kvHeads } = block.view;
+  const shares = Math.ceil(rows / kvHeads / sharingRows(rows / kvHeads));
+  const segments = cutBlock(runner, tableRows(block.view), kvHeads * shares, rows * headDim);
+  runner.withScratch([segments.count, rows, 2], (statistics) =>
+    runner.withScratch([segments.count, rows, headDim], (partials) =>
+      collapseWeights(runner, block, weighed, { count: segments.count, statistics }, together, (collapsed) => {
+        weighValues(runner, collapsed.block, tile, segments, { weights: collapsed.weights, partials }, together);
+        merge(partials, statistics, segments.count);
       }),
     ),
   );
