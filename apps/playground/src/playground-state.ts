@@ -86,6 +86,8 @@ export interface PlaygroundState {
   readonly comparison: readonly Continuation[];
   readonly busy: Busy | null;
   readonly failure: Failure | null;
+  /** What happened without anybody's doing, and went well. */
+  readonly notice: string | null;
   readonly sampling: SamplingSettings;
 }
 

@@ -3,7 +3,7 @@
  * the session goes through one queue; the page reads the state and calls, and never waits for the model.
  */
 
-import { InAttentionError, InvalidArgumentError } from '@inattention/core';
+import { InvalidArgumentError } from '@inattention/core';
 import {
   connectModels,
   type ModelLocation,
@@ -12,6 +12,7 @@ import {
   type WorkerSession,
 } from '@inattention/model/worker';
 import type { BackendChoice } from './backend-choice.ts';
+import { type BackendReplaced, isBackendReplaced } from './backend-replaced.ts';
 import { diffIds, joinIds } from './diff-ids.ts';
 import { failureOf } from './failure.ts';
 import { meanAttention } from './mean-attention.ts';
@@ -25,6 +26,7 @@ import {
   type SamplingSettings,
 } from './playground-state.ts';
 import { Store } from './store.ts';
+import { surviving } from './surviving.ts';
 import { TextTokenizer } from './text-tokenizer.ts';
 import { topTokens } from './top-tokens.ts';
 
@@ -46,6 +48,7 @@ export class Playground {
     comparison: [],
     busy: null,
     failure: null,
+    notice: null,
     sampling: defaultSampling,
   });
   readonly backendChoice: BackendChoice;
@@ -62,6 +65,9 @@ export class Playground {
     const worker = new Worker(new URL('./model.worker.ts', import.meta.url), { type: 'module', name: choice });
     worker.addEventListener('error', () => {
       this.store.update({ busy: null, failure: { message: 'The model’s worker ended.', fix: 'reload the page' } });
+    });
+    worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      if (isBackendReplaced(data)) this.#tellOfLoss(data);
     });
     this.#models = connectModels(worker);
   }
@@ -247,8 +253,10 @@ export class Playground {
    */
   attention(layer: number | null, head: number | null): Promise<Float32Array | null> {
     return this.#work.after(async () => {
-      if (this.#session === null || this.#model === null || this.#session.length === 0) return null;
-      return meanAttention(this.#session, this.#model.config.numHiddenLayers, layer, head);
+      const session = this.#session;
+      if (session === null || this.#model === null || session.length === 0) return null;
+      const { numHiddenLayers } = this.#model.config;
+      return surviving(session, null, () => meanAttention(session, numHiddenLayers, layer, head));
     });
   }
 
@@ -262,7 +270,7 @@ export class Playground {
   }
 
   dismissFailure(): void {
-    this.store.update({ failure: null });
+    this.store.update({ failure: null, notice: null });
   }
 
   fail(error: unknown): void {
@@ -282,6 +290,12 @@ export class Playground {
         this.store.update({ busy: null });
       }
     });
+  }
+
+  #tellOfLoss({ backend, device }: BackendReplaced): void {
+    const notice = `The device was lost in the middle; the same text goes on with ${backend} (${device}).`;
+    const { model } = this.store.get();
+    this.store.update({ notice, model: model && { ...model, backend, device, reason: 'the one before was lost' } });
   }
 
   #busy(what: string, share: number | null): void {
@@ -335,8 +349,9 @@ export class Playground {
       signal,
       onProgress: ({ done, total }: { done: number; total: number }) => this.#busy('taking in the text', done / total),
     };
-    if (position === old.length) await session.append(added, run);
-    else await session.replace(position, removed, added);
+    await surviving(session, signal, () =>
+      position === old.length ? session.append(added, run) : session.replace(position, removed, added),
+    );
     this.#takeIds(ids);
     const changed = performance.now();
     await this.#foresee(session, signal);
@@ -354,20 +369,13 @@ export class Playground {
     });
   }
 
-  /** The most probable next tokens. A device that was lost gives way to another. */
+  /** The most probable next tokens. */
   async #foresee(session: WorkerSession, signal: AbortSignal): Promise<void> {
     if (session.length === 0) {
       this.store.update({ next: [], session: this.#report(session) });
       return;
     }
-    let logits: Float32Array;
-    try {
-      logits = await session.nextLogits({ signal });
-    } catch (error) {
-      if (!InAttentionError.isInstance(error, 'BACKEND_LOST')) throw error;
-      await session.recover({ signal });
-      logits = await session.nextLogits({ signal });
-    }
+    const logits = await surviving(session, signal, () => session.nextLogits({ signal }));
     const best = topTokens(logits, shownTokens);
     const texts = await this.textsOf(Int32Array.from(best, ({ id }) => id));
     this.store.update({

@@ -44,6 +44,28 @@ describe.each([
   });
 });
 
+it('goes on with the same text when the device is lost in the middle, and says so', async () => {
+  const page = await built.open('backend=webgpu');
+  await built.openModel(page);
+  await write(page, sampleText);
+  await continueText(page);
+  const expected = await text(page).inputValue();
+  await write(page, sampleText);
+  await page.getByRole('button', { name: 'Continue the text' }).click();
+  await page
+    .getByTestId('generation')
+    .getByText(/^([3-9]|1[01]) tokens/)
+    .waitFor();
+  const browser = await built.browser.newBrowserCDPSession();
+  await browser.send('Browser.crashGpuProcess');
+  await page.getByTestId('notice').getByText('The device was lost').waitFor();
+  await page.getByTestId('generation').getByText('(length)').waitFor();
+  await ready(page);
+  expect(await text(page).inputValue()).toBe(expected);
+  expect(await page.getByTestId('next').locator('li').count()).toBe(10);
+  await page.close();
+});
+
 it('continues what is in the field, also when it was typed the moment before', async () => {
   const page = await built.open();
   await built.openModel(page);

@@ -5,7 +5,7 @@ import { usePlayground } from '../use-playground.ts';
 import { FailureNote } from './failure-note.tsx';
 
 export function StatusLine({ playground }: { readonly playground: Playground }) {
-  const { busy, failure } = usePlayground(playground);
+  const { busy, failure, notice } = usePlayground(playground);
   return (
     <div className="status">
       <p role="status" aria-live="polite" data-testid="status">
@@ -15,6 +15,14 @@ export function StatusLine({ playground }: { readonly playground: Playground }) 
       <button type="button" disabled={busy === null} onClick={() => playground.stop()}>
         Stop
       </button>
+      {notice !== null && (
+        <p role="status" className="notice" data-testid="notice">
+          {notice}{' '}
+          <button type="button" onClick={() => playground.dismissFailure()}>
+            OK
+          </button>
+        </p>
+      )}
       <FailureNote failure={failure} onDismiss={() => playground.dismissFailure()} />
     </div>
   );
