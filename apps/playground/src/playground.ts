@@ -13,13 +13,15 @@ import {
 } from '@inattention/model/worker';
 import type { BackendChoice } from './backend-choice.ts';
 import { type BackendReplaced, isBackendReplaced } from './backend-replaced.ts';
+import { continueWithSeeds, optionsOf } from './continue-with-seeds.ts';
 import { diffIds, joinIds } from './diff-ids.ts';
 import { failureOf } from './failure.ts';
+import { formatBytes } from './format.ts';
 import { meanAttention } from './mean-attention.ts';
+import { modelAt } from './model-cache.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import {
   type ContextModeChoice,
-  type Continuation,
   defaultSampling,
   type Part,
   type PlaygroundState,
@@ -79,8 +81,23 @@ export class Playground {
 
   /** Opens a model and puts the present context into it. */
   openModel(name: string, location: ModelLocation): Promise<void> {
+    return this.#open(name, async () => location);
+  }
+
+  /** Opens the model at an address: what is kept of it in the browser, or after a download. */
+  openUrl(url: string): Promise<void> {
+    return this.#open(url, (signal) =>
+      modelAt(url, signal, (name, done, total) => {
+        const of = total === null ? '' : ` of ${formatBytes(total)}`;
+        this.#busy(`downloading ${name}, ${formatBytes(done)}${of}`, total && done / total);
+      }),
+    );
+  }
+
+  #open(name: string, locate: (signal: AbortSignal) => Promise<ModelLocation>): Promise<void> {
     this.dismissFailure();
     return this.#run(`opening ${name}`, async (signal) => {
+      const location = await locate(signal);
       const model = await this.#models.load(location, {
         signal,
         onProgress: ({ done, total }) => this.#busy(`opening ${name}`, done / total),
@@ -203,25 +220,9 @@ export class Playground {
       const session = this.#ready();
       const { sampling } = this.store.get();
       const seeds = [sampling.seed, sampling.seed + 1];
-      this.store.update({ comparison: seeds.map((seed) => ({ seed, text: '', done: false })), generating: true });
-      const set = (place: number, change: (continuation: Continuation) => Continuation) =>
-        this.store.update({
-          comparison: this.store.get().comparison.map((one, at) => (at === place ? change(one) : one)),
-        });
+      this.store.update({ generating: true });
       try {
-        await Promise.all(
-          seeds.map(async (seed, place) => {
-            const fork = await session.fork();
-            try {
-              for await (const { text } of fork.generate({ ...optionsOf(sampling), seed, signal })) {
-                set(place, (one) => ({ ...one, text: one.text + text }));
-              }
-              set(place, (one) => ({ ...one, done: true }));
-            } finally {
-              await fork.dispose();
-            }
-          }),
-        );
+        await continueWithSeeds(session, sampling, seeds, signal, (comparison) => this.store.update({ comparison }));
       } finally {
         this.store.update({ generating: false });
       }
@@ -383,9 +384,4 @@ export class Playground {
       session: this.#report(session),
     });
   }
-}
-
-/** Settings as `generate` takes them: no limit of candidates is no option. */
-function optionsOf({ topK, ...others }: SamplingSettings) {
-  return { ...others, ...(topK > 0 && { topK }) };
 }

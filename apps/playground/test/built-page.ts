@@ -1,6 +1,6 @@
 /** The built page on a server, a browser, and a made model: what each test file of the page begins with. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,8 @@ export class BuiltPage {
       resolve: { conditions },
       build: { outDir: join(folder, 'dist'), emptyOutDir: true },
     });
+    // Also at an address of its own, for what is downloaded.
+    await cp(join(folder, 'model'), join(folder, 'dist', 'model'), { recursive: true });
     const server = await serveFolder(join(folder, 'dist'), '/some/where/', true);
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -68,6 +70,9 @@ export class BuiltPage {
   }
 }
 
+/** What happens when a page gets to it, on a machine that is busy. */
+export const patient = { timeout: 30_000 };
+
 export const ready = (page: Page) => page.getByTestId('status').getByText('Ready.').waitFor();
 export const text = (page: Page) => page.locator('textarea').last();
 
@@ -80,7 +85,7 @@ export async function changing(page: Page, action: () => Promise<void>): Promise
   const report = async () => (await page.getByTestId('change').allTextContents()).join();
   const before = await report();
   await action();
-  await expect.poll(report, { timeout: 20_000 }).not.toBe(before);
+  await expect.poll(report, patient).not.toBe(before);
   await ready(page);
 }
 

@@ -3,11 +3,13 @@
  * without, and on WebGPU's software adapter.
  */
 
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BuiltPage, changing, complaints, continueText, ready, text, tokens, write } from './built-page.ts';
+import { BuiltPage, changing, complaints, continueText, patient, ready, text, tokens, write } from './built-page.ts';
 import { sampleText } from './made-model.ts';
 import { serveFolder } from './static-server.ts';
 
@@ -18,6 +20,23 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(() => built?.end());
+
+it('opens with the shipped model already answering, for less than 300 kB without it', async () => {
+  const before = built.server.requests.length;
+  const page = await built.browser.newPage();
+  await page.goto(`${built.server.url}?backend=cpu`);
+  await page.getByTestId('generation').getByText('tokens/s').waitFor();
+  await page.getByRole('button', { name: 'Stop generating' }).click();
+  await ready(page);
+  expect(await text(page).inputValue()).toMatch(/^Fellow-citizens .* people of this country.+/s);
+  const asked = built.server.requests.slice(before).map((path) => path.slice('/some/where/'.length));
+  const ofPage = asked.filter((path) => !/config-|tokenizer-|safetensors/.test(path) || path.endsWith('.js'));
+  const files = ofPage.map((path) => readFileSync(join(built.folder, 'dist', path || 'index.html')));
+  const bytes = files.reduce((sum, file) => sum + gzipSync(file).length, 0);
+  expect(files.length).toBeGreaterThan(4);
+  expect(bytes).toBeLessThan(300_000);
+  await page.close();
+});
 
 describe.each([
   ['on the processor', 'backend=cpu', /Runs on cpu .*threads/],
@@ -109,13 +128,13 @@ it('continues one context in two ways, and keeps the one that is chosen', async 
   await page.getByLabel('Temperature').fill('1');
   await page.getByRole('button', { name: 'Compare two seeds' }).click();
   const keep = page.getByRole('button', { name: 'Keep this one' });
-  await expect.poll(() => keep.first().isEnabled()).toBe(true);
+  await expect.poll(() => keep.first().isEnabled(), patient).toBe(true);
   await ready(page);
   const [first, second] = await page.locator('.continuation').allTextContents();
   expect(first).not.toBe(second);
   expect(await tokens(page)).toBe(length);
   await keep.last().click();
-  await expect.poll(() => tokens(page)).toBeGreaterThan(length);
+  await expect.poll(() => tokens(page), patient).toBeGreaterThan(length);
   expect(await text(page).inputValue()).toBe(sampleText + second);
   await page.close();
 });
@@ -126,14 +145,14 @@ it('shows which tokens are read, by layer and head', async () => {
   await write(page, sampleText);
   await page.getByText('What the next token reads').click();
   const heat = page.getByTestId('heat').locator('span');
-  await expect.poll(() => heat.count()).toBe(await tokens(page));
+  await expect.poll(() => heat.count(), patient).toBe(await tokens(page));
   const shares = async () =>
     Promise.all((await heat.all()).map(async (span) => Number.parseFloat((await span.getAttribute('title')) ?? '')));
   const mean = await shares();
   expect(mean.reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, 1);
   await page.getByLabel('Layer').selectOption('2');
   await page.getByLabel('Head').selectOption('1');
-  await expect.poll(shares).not.toEqual(mean);
+  await expect.poll(shares, patient).not.toEqual(mean);
   expect((await shares()).reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, 1);
   await page.close();
 });
@@ -144,7 +163,7 @@ it('is the same again from its link', async () => {
   await write(page, 'The ship — и кит 🐋 — went round.');
   await page.getByLabel('Seed', { exact: true }).fill('7');
   await page.getByRole('button', { name: 'Share as a link' }).click();
-  await expect.poll(() => page.url()).toContain('#shared=');
+  await expect.poll(() => page.url(), patient).toContain('#shared=');
   const { hash } = new URL(page.url());
   const other = await built.open(`backend=cpu${hash}`);
   await built.openModel(other);
@@ -170,6 +189,30 @@ it('says what is wrong with a model’s files, and goes on', async () => {
   await alert.getByRole('button', { name: 'Dismiss' }).click();
   await continueText(page);
   await page.close();
+});
+
+it('keeps a model that was downloaded, opens it again without the network, and forgets it', async () => {
+  const address = `${built.server.url}model`;
+  const context = await built.browser.newContext();
+  const page = await built.open('backend=cpu', built.server, context);
+  const openUrl = async (url: string) => {
+    await page.getByLabel('or at').fill(url);
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+  };
+  await openUrl(`${built.server.url}nothing`);
+  await page.getByRole('alert').getByText('There is no model at').waitFor();
+  await openUrl(address);
+  await page.getByText('vocabulary of 300').waitFor();
+  await page.getByTestId('kept-models').getByText('kept in this browser').click();
+  await page.reload();
+  const before = built.server.requests.filter((path) => path.includes('/model/')).length;
+  await page.getByTestId('kept-models').getByText('kept in this browser').click();
+  await page.getByRole('button', { name: `Open ${address}` }).click();
+  await page.getByText('vocabulary of 300').waitFor();
+  expect(built.server.requests.filter((path) => path.includes('/model/')).length).toBe(before);
+  await page.getByRole('button', { name: `Forget ${address}` }).click();
+  await page.getByTestId('kept-models').waitFor({ state: 'detached' });
+  await context.close();
 });
 
 it('takes in a text of 10 MB, tells how far it is, and can be stopped', async () => {

@@ -33,7 +33,8 @@ export async function serveFolder(folder: string, base: string, isolated: boolea
     try {
       if (file === null) throw new Error('outside');
       const body = await readFile(join(folder, normalize(decodeURIComponent(file))));
-      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', ...headers });
+      const type = types[extname(file)] ?? 'application/octet-stream';
+      response.writeHead(200, { 'content-type': type, 'content-length': body.length, ...headers });
       response.end(body);
     } catch {
       response.writeHead(404).end();

@@ -6,6 +6,7 @@ import { formatCount } from '../format.ts';
 import type { Playground } from '../playground.ts';
 import { shippedModels } from '../shipped.ts';
 import { usePlayground } from '../use-playground.ts';
+import { KeptModels } from './kept-models.tsx';
 
 export function ModelBar({ playground }: { readonly playground: Playground }) {
   const { model, modelName } = usePlayground(playground);
@@ -23,7 +24,7 @@ export function ModelBar({ playground }: { readonly playground: Playground }) {
   const openUrl = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const url = String(new FormData(event.currentTarget).get('url')).trim();
-    if (url !== '') void playground.openModel(url, { url });
+    if (url !== '') void playground.openUrl(url);
   };
   const isShipped = shippedModels.some(({ name }) => name === modelName);
   return (
@@ -62,7 +63,7 @@ export function ModelBar({ playground }: { readonly playground: Playground }) {
         <form className="row" onSubmit={openUrl}>
           <label>
             or at
-            <input name="url" type="url" placeholder="https://…/model-folder" />
+            <input name="url" type="url" placeholder="https://… folder or .gguf" />
           </label>
           <button type="submit">Open</button>
         </form>
@@ -75,6 +76,7 @@ export function ModelBar({ playground }: { readonly playground: Playground }) {
           {!crossOriginIsolated && model.backend === 'cpu' && ' One thread: this server does not isolate the page.'}
         </p>
       )}
+      <KeptModels playground={playground} />
     </section>
   );
 }

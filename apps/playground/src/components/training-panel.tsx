@@ -1,5 +1,6 @@
 /** Training on the page: a text and settings before, a chart and samples meanwhile, the trained model after. */
 
+import './training.css';
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react';
 import { formatTime } from '../format.ts';
 import type { Playground } from '../playground.ts';
