@@ -4,9 +4,11 @@
  */
 
 import { type Backend, type Capabilities, type FusedOperations, purposes } from '@inattention/core';
+import type { ModelConfig } from '@inattention/core/math';
 import { compareArrays, formatComparison, type Tolerance } from '../comparison/compare-arrays.ts';
 import { type StoredDType, type ToleranceOperation, toleranceFor } from '../comparison/tolerances.ts';
 import { ConformanceError, expectSame } from './assertions.ts';
+import { smallConfigs } from './small-models.ts';
 import type { SuiteException, SuiteOptions } from './suite-options.ts';
 
 /** Which tolerance applies (an entry of the table, or one stated where it is used), and what is compared. */
@@ -33,6 +35,8 @@ export interface Group {
   readonly capabilities: Capabilities;
   /** Names of the fused operations the backend has. */
   readonly fused: ReadonlySet<keyof FusedOperations>;
+  /** The small models to run on, by name. */
+  readonly smallModels: readonly (readonly [name: string, config: ModelConfig])[];
   describe(name: string, body: () => void): void;
   test(name: string, body: (trial: Trial) => Promise<void> | void): void;
 }
@@ -52,6 +56,7 @@ export async function conformanceGroup(
   const group: Group = {
     capabilities,
     fused,
+    smallModels: chosenModels(options),
     describe(name, body) {
       const inner = [...path, name];
       runner.describe(name, () => {
@@ -72,6 +77,14 @@ export async function conformanceGroup(
   runner.describe(`${options.name}: ${groupName}`, () => {
     define(group);
     if (exceptions.length > 0) runner.test('exceptions name tests', async () => expectAllMatched(unmatched));
+  });
+}
+
+function chosenModels({ smallModels = Object.keys(smallConfigs) }: SuiteOptions): [string, ModelConfig][] {
+  return smallModels.map((name) => {
+    const config = smallConfigs[name];
+    if (config === undefined) throw new ConformanceError(`There is no small model "${name}".`);
+    return [name, config];
   });
 }
 

@@ -57,6 +57,11 @@ export interface SuiteOptions {
   readonly reservedBytes?: number;
   /** Random sequences of each mode and model of the group `contexts`; 30 by default, fewer if they are slow. */
   readonly contextSequences?: number;
+  /**
+   * Which of the small models the groups `contexts` and `errors` run on, by name. All by default; fewer if
+   * they are slow, the kinds of a backend's own paths among them.
+   */
+  readonly smallModels?: readonly string[];
   /** Told of every comparison, passed or not. */
   readonly onMeasurement?: (measurement: Measurement) => void;
 }

@@ -1,4 +1,7 @@
-/** The WebGPU backend judged by the suite: contexts and errors. Fewer sequences than on the CPU: each is many dispatches. */
+/**
+ * The WebGPU backend judged by the suite: contexts and errors. Fewer sequences and models than on the CPU: each is many
+ * dispatches. Memory, generation and loss are tested on all models in files of their own.
+ */
 
 import { describe, test, vi } from 'vitest';
 import { webgpuBackends } from '../../test/webgpu-here.ts';
@@ -12,7 +15,8 @@ const options: SuiteOptions = {
   name: 'webgpu',
   createBackend: await webgpuBackends(),
   runner: { describe, test },
-  contextSequences: 4,
+  contextSequences: 2,
+  smallModels: ['rope, w = 3', 'alibi, w = 1', 'hybrid, yarn, w = 3, norms'],
 };
 await contextSuite(options);
 await errorSuite(options);

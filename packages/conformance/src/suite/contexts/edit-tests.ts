@@ -4,7 +4,7 @@ import { type ContextMode, contextModes } from '@inattention/core/math';
 import { type Model, parseSession, serializeSession } from '@inattention/model';
 import { expectFailure, expectSame, expectThat } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
-import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+import { randomIds, smallModel } from '../small-models.ts';
 import { expectFresh } from './session-checks.ts';
 
 type Check = (trial: Trial, model: Model, mode: ContextMode) => Promise<void>;
@@ -19,7 +19,7 @@ const checks: Readonly<Record<string, Check>> = {
 };
 
 export function editTests(group: Group): void {
-  for (const [name, config] of Object.entries(smallConfigs)) {
+  for (const [name, config] of group.smallModels) {
     group.describe(name, () => {
       for (const mode of contextModes) {
         for (const [title, check] of Object.entries(checks)) {

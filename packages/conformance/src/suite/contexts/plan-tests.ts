@@ -3,7 +3,7 @@
 import { type ContextDType, type ContextMode, contextModes, type ModelConfig } from '@inattention/core/math';
 import { expectSame } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
-import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+import { randomIds, smallModel } from '../small-models.ts';
 import { expectPlanned } from './session-checks.ts';
 
 /** Lengths reached one after the other. */
@@ -12,7 +12,7 @@ const lengths = [1, 255, 256, 257, 300, 512, 513, 700];
 export function planTests(group: Group): void {
   const dtypes = group.capabilities.contextDTypes.filter((dtype) => dtype === 'f32' || dtype === 'f16');
   group.describe('plan() is the ledger', () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       for (const mode of contextModes) {
         for (const dtype of dtypes)
           group.test(`${name}: ${mode}, ${dtype}`, (trial) => checkPlan(trial, config, mode, dtype));

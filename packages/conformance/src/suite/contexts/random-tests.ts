@@ -8,7 +8,7 @@ import type { Model, Session } from '@inattention/model';
 import fc from 'fast-check';
 import { expectFailure, expectSame, expectThat } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
-import { smallConfigs, smallModel } from '../small-models.ts';
+import { smallModel } from '../small-models.ts';
 import { expectFresh, plannedRow } from './session-checks.ts';
 
 /** One thing done to a session; places are in thousandths of its length, counts end where it does. */
@@ -24,7 +24,7 @@ type Action =
 /** Registers the tests of `sequences` sequences for each model and mode. */
 export function randomTests(group: Group, sequences: number, seed = 20_240_601): void {
   group.describe(`${sequences} random sequences, seed ${seed}`, () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       for (const mode of contextModes) {
         group.test(`${name}: ${mode}`, (trial) => checkSequences(trial, config, mode, sequences, seed));
       }

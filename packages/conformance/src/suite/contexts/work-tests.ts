@@ -14,11 +14,11 @@ import {
 import type { Model, Session } from '@inattention/model';
 import { expectSame, expectThat } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
-import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+import { randomIds, smallModel } from '../small-models.ts';
 
 export function workTests(group: Group): void {
   group.describe('work', () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       for (const mode of contextModes) {
         group.test(`${name}: ${mode}`, (trial) => checkWork(trial, config, mode));
       }

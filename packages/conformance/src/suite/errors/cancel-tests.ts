@@ -5,11 +5,11 @@ import { generate, type Model, type Progress, type Session } from '@inattention/
 import { expectFailure, expectSame, expectThat } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
 import { expectFresh } from '../contexts/session-checks.ts';
-import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+import { randomIds, smallModel } from '../small-models.ts';
 
 export function cancelTests(group: Group): void {
   group.describe('cancelled', () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       // An append is interrupted between pieces of 4,096 ids.
       const long = { ...config, maxPositionEmbeddings: 6000 };
       for (const mode of contextModes) {

@@ -8,14 +8,14 @@ import { type ContextMode, contextModes, type ModelConfig } from '@inattention/c
 import { expectSame, expectThat } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
 import { expectFresh } from '../contexts/session-checks.ts';
-import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+import { randomIds, smallModel } from '../small-models.ts';
 import { wrapBackend } from './wrapped-backend.ts';
 
 type Border = 'reserve' | 'sync' | 'read';
 
 export function lateFailureTests(group: Group): void {
   group.describe('failures reported late', () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       for (const mode of contextModes) group.test(`${name}: ${mode}`, (trial) => checkLate(trial, config, mode));
     }
   });

@@ -9,12 +9,12 @@ import type { Model, Session } from '@inattention/model';
 import { expectFailure, expectSame, expectThat } from '../assertions.ts';
 import { expectNothingHeld, type Group, type Trial } from '../conformance-group.ts';
 import { expectFresh } from '../contexts/session-checks.ts';
-import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
+import { randomIds, smallModel } from '../small-models.ts';
 import { type FailingBackend, failingBackend } from './wrapped-backend.ts';
 
 export function memoryTests(group: Group): void {
   group.describe('out of memory', () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       for (const mode of contextModes) {
         group.test(`${name}: ${mode}`, (trial) => checkSession(trial, config, mode));
       }

@@ -9,7 +9,7 @@ import { randomIds, smallConfigs, smallModel } from '../small-models.ts';
 
 export function refusalTests(group: Group): void {
   group.describe('refused', () => {
-    for (const [name, config] of Object.entries(smallConfigs)) {
+    for (const [name, config] of group.smallModels) {
       for (const mode of contextModes) {
         group.test(`${name}: ${mode}`, (trial) => checkRefusals(trial, config, mode));
       }
