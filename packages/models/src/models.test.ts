@@ -32,7 +32,7 @@ test('every folder of a model is in the list, and the list has nothing else', ()
   expect([...shipped.keys()]).toEqual(folders);
 });
 
-describe.each([...shipped])('%s', (name, model) => {
+describe.each([...shipped])('%s', { timeout: 60_000 }, (name, model) => {
   test('has the files that its checksums are of, and a record beside them', () => {
     for (const [file, checksum] of Object.entries(model.checksums)) {
       const bytes = readFileSync(model.files[file as keyof ShippedModel['files']]);

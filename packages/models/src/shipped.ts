@@ -1,5 +1,6 @@
 /** Every shipped model by name. Made by scripts/export.mjs. */
 
 import { small } from './shipped/small.ts';
+import { small16k } from './shipped/small-16k.ts';
 
-export const models = { small: small };
+export const models = { small: small, 'small-16k': small16k };
