@@ -10,6 +10,14 @@ export interface BoundRange {
   readonly size: number;
 }
 
+/** What invocations load from device memory and store there, caches or not. */
+export interface Traffic {
+  /** Loads and stores; a vector is one. */
+  readonly accesses: number;
+  /** Bytes of them. */
+  readonly bytes: number;
+}
+
 export interface DispatchCommand {
   readonly kind: 'dispatch';
   readonly pipeline: PipelineEntry;
@@ -22,6 +30,8 @@ export interface DispatchCommand {
   readonly flops: number;
   /** Bytes that have to be read and written at least, for the profile. */
   readonly bytes: number;
+  /** Loads and stores of device memory and their bytes, for the profile; null where the kernel does not count them. */
+  readonly traffic: Traffic | null;
 }
 
 interface CopyCommand {

@@ -10,7 +10,7 @@ import { type Allocation, DeviceBuffer } from '../memory/device-buffer.ts';
 import type { DeviceMemory } from '../memory/device-memory.ts';
 import { bindingAlignment } from '../memory/slabs.ts';
 import type { CommandQueue } from './command-queue.ts';
-import type { BoundRange } from './commands.ts';
+import type { BoundRange, Traffic } from './commands.ts';
 import { type BindingDefinition, bytesOfElement, type Kernel, kernelSource } from './kernel.ts';
 import type { Pipelines, SlotKind } from './pipelines.ts';
 
@@ -41,6 +41,8 @@ export interface DispatchArguments<P extends string, B extends string> {
   readonly flops?: number;
   /** Bytes it must read and write at least. Default: those of its views. */
   readonly bytes?: number;
+  /** What it loads and stores, where that is counted: what is loaded twice counts twice. */
+  readonly traffic?: Traffic;
 }
 
 /** Where a view lies. */
@@ -124,6 +126,7 @@ export class KernelRunner {
       workgroups: [x, y, z],
       flops: args.flops ?? 0,
       bytes: args.bytes ?? bytes,
+      traffic: args.traffic ?? null,
     });
     for (const buffer of temporary) this.#memory.free(buffer);
   }

@@ -2,11 +2,27 @@
 
 import type { KernelProfile, Profile } from './profile.ts';
 
-/** One line per kernel: dispatches, milliseconds, share, operations and bytes with their rates. */
+/**
+ * One line per kernel: dispatches, milliseconds, share, operations and bytes with their rates. MB and GB/s are of the bytes
+ * that have to be read and written at least; `of least` is what its invocations load and store (caches serve part of that)
+ * over those bytes, `access/FLOP` their loads and stores, of scalars and vectors, per operation.
+ */
 export function formatProfile({ kernels, submissions }: Profile): string {
   const total = kernels.reduce((sum, { milliseconds }) => sum + (milliseconds ?? 0), 0);
   const rows = kernels.map((kernel) => lineOf(kernel, total));
-  const head = ['kernel', 'dispatches', 'ms', '%', 'GFLOP', 'GFLOP/s', 'MB', 'GB/s', 'FLOP/byte'];
+  const head = [
+    'kernel',
+    'dispatches',
+    'ms',
+    '%',
+    'GFLOP',
+    'GFLOP/s',
+    'MB',
+    'GB/s',
+    'FLOP/byte',
+    'access/FLOP',
+    'of least',
+  ];
   const widths = head.map((title, column) =>
     Math.max(...[title, ...rows.map((row) => row[column] ?? '')].map((text) => text.length)),
   );
@@ -22,7 +38,7 @@ export function formatProfile({ kernels, submissions }: Profile): string {
   ].join('\n');
 }
 
-function lineOf({ kernel, dispatches, milliseconds, flops, bytes }: KernelProfile, total: number): string[] {
+function lineOf({ kernel, dispatches, milliseconds, flops, bytes, traffic }: KernelProfile, total: number): string[] {
   const timed = milliseconds !== null && milliseconds > 0;
   return [
     kernel,
@@ -34,6 +50,8 @@ function lineOf({ kernel, dispatches, milliseconds, flops, bytes }: KernelProfil
     (bytes / 1e6).toFixed(3),
     timed ? (bytes / 1e6 / milliseconds).toFixed(2) : '-',
     bytes > 0 ? (flops / bytes).toFixed(2) : '-',
+    traffic !== null && flops > 0 ? (traffic.accesses / flops).toFixed(4) : '-',
+    traffic !== null && bytes > 0 ? (traffic.bytes / bytes).toFixed(2) : '-',
   ];
 }
 
@@ -55,14 +73,19 @@ export interface TraceEvent {
 export function traceOf({ dispatches }: Profile): { readonly traceEvents: readonly TraceEvent[] } {
   const start = Math.min(...dispatches.map(({ begin }) => begin ?? 0));
   return {
-    traceEvents: dispatches.map(({ kernel, begin, end, workgroups, flops, bytes }, place) => ({
+    traceEvents: dispatches.map(({ kernel, begin, end, workgroups, flops, bytes, traffic }, place) => ({
       name: kernel,
       ph: 'X',
       ts: begin === null ? place : (begin - start) / 1e3,
       dur: begin === null || end === null ? 1 : (end - begin) / 1e3,
       pid: 1,
       tid: 1,
-      args: { workgroups: workgroups.join('×'), flops, bytes },
+      args: {
+        workgroups: workgroups.join('×'),
+        flops,
+        bytes,
+        ...(traffic !== null && { accesses: traffic.accesses, accessedBytes: traffic.bytes }),
+      },
     })),
   };
 }

@@ -63,9 +63,9 @@ export class Profiler implements DispatchTimer {
     const profiles: DispatchProfile[] = [];
     for (const { commands, readback } of this.#submissions) {
       const times = readback === null ? null : await readTimes(readback);
-      commands.forEach(({ pipeline, workgroups, flops, bytes }, place) => {
+      commands.forEach(({ pipeline, workgroups, flops, bytes, traffic }, place) => {
         const [begin = null, end = null] = times === null ? [] : [times[2 * place], times[2 * place + 1]];
-        profiles.push({ kernel: pipeline.name, workgroups, flops, bytes, begin, end });
+        profiles.push({ kernel: pipeline.name, workgroups, flops, bytes, traffic, begin, end });
       });
     }
     return profileOf(profiles, submissions);

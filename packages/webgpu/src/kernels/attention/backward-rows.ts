@@ -37,7 +37,13 @@ const kernels = kernelFamily((way: RowWay, vectors: boolean, sloped: boolean) =>
 /** Records of queries [first, first + count) into `records` [count, H, 4]. */
 export function backwardRows(
   runner: KernelRunner,
-  { out, gradOut, logSumExp, positions, slopes }: AttendBackwardArguments,
+  {
+    out,
+    gradOut,
+    logSumExp,
+    positions,
+    slopes,
+  }: Pick<AttendBackwardArguments, 'out' | 'gradOut' | 'logSumExp' | 'positions' | 'slopes'>,
   { first, count }: { readonly first: number; readonly count: number },
   records: TensorView,
   together: boolean,

@@ -4,6 +4,7 @@
  */
 
 import type { AttendArguments, ContextView, PagedRows, TensorView } from '@inattention/core';
+import type { Traffic } from '../../execution/commands.ts';
 import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { rowsOf } from '../pieces.ts';
 import { sharingRows } from './blocks.ts';
@@ -143,6 +144,28 @@ function dispatchArguments(
   };
 }
 
+/**
+ * Bytes of rows [n, `width`] that a dispatch has to read at least, and what it loads and stores: its rows for each of
+ * `shares` groups of queries, and other scalars and vectors of f32.
+ */
+export function rowCost(
+  { shape: { window, lanes, half }, count }: RowDispatch,
+  width: number,
+  shares: number,
+  { scalars, vectors }: { readonly scalars: number; readonly vectors: number },
+): { readonly bytes: number; readonly traffic: Traffic } {
+  const numbers = count * window * width;
+  const bytes = numbers * (half ? 2 : 4);
+  const span = half && lanes === 4 ? 2 : lanes; // four halves are two words
+  return {
+    bytes,
+    traffic: {
+      accesses: (shares * numbers) / span + scalars + vectors,
+      bytes: shares * bytes + 4 * scalars + 4 * lanes * vectors,
+    },
+  };
+}
+
 /** Queries that are scored together: at most 64. */
 export type QueryTile = Pick<AttendArguments, 'queries' | 'positions' | 'slopes' | 'scale'>;
 
@@ -165,6 +188,7 @@ export function scoreBlock(
   const [count, heads] = queries.shape as readonly [number, number, number];
   const group = heads / kvHeads;
   const rows = sharingRows(count * group);
+  const shares = Math.ceil((count * group) / rows);
   const rotated = angles !== null;
   const vectors = runner.aligned(queries) && headDim % (rotated ? 8 : 4) === 0;
   const slopeVectors = slopeVectorsOf(slopes);
@@ -191,9 +215,13 @@ export function scoreBlock(
         scale,
         adds: dispatch.adds ? 1 : 0,
       },
-      workgroups: [Math.ceil(dispatch.count / perWorkgroup), kvHeads, Math.ceil((count * group) / rows)],
+      workgroups: [Math.ceil(dispatch.count / perWorkgroup), kvHeads, shares],
       flops: 2 * count * heads * dispatch.count * headDim,
-      bytes: dispatch.count * dispatch.shape.window * kvHeads * headDim * (dispatch.shape.half ? 2 : 4),
+      ...rowCost(dispatch, kvHeads * headDim, shares, {
+        // Queries and angles, loaded for each key.
+        vectors: (shares * dispatch.count * kvHeads * headDim * (rotated ? rows + 1 : rows)) / dispatch.shape.lanes,
+        scalars: dispatch.count * count * heads,
+      }),
     });
   }
 }

@@ -4,14 +4,16 @@
  * (softmax.ts), weighted values (values.ts), and the exact merge with the blocks before (merge.ts). It is the way of few
  * queries on every device, and of many on those where workgroup memory is slow.
  *
- * Scratch does not depend on the length of the context: up to 4 MiB each of scores, partial outputs and angles.
+ * Where ids of a table repeat enough, values are collapsed by row (collapse.ts).
+ *
+ * Scratch does not depend on the length of the context: up to 4 MiB each of scores, partial outputs, angles and sums by row.
  */
 
 import type { AttendArguments, TensorView } from '@inattention/core';
 import { gridOf, type KernelRunner } from '../../execution/kernel-runner.ts';
 import { rowsOf } from '../pieces.ts';
 import { rowInvocations, rowWayOf, rowWork } from '../wgsl/row-work.ts';
-import { type Block, type QueryTile, rowDispatches, scoreBlock, tileOf, withBlock } from './block-scores.ts';
+import { type Block, type QueryTile, rowCost, rowDispatches, scoreBlock, tileOf, withBlock } from './block-scores.ts';
 import { cutAttention, cutBlock, type Segments, sharingRows } from './blocks.ts';
 import { collapses, collapseWeights, tableRows } from './collapse.ts';
 import { mergePartials } from './merge.ts';
@@ -137,6 +139,7 @@ function weighValues(
   const [count, heads] = queries.shape as readonly [number, number, number];
   const group = heads / kvHeads;
   const rows = sharingRows(count * group);
+  const shares = Math.ceil((count * group) / rows);
   for (const dispatch of rowDispatches(runner, block, 'values', 2, 4)) {
     const elements = largestDivisor(headDim / dispatch.shape.lanes, mostElements);
     const shape = { ...dispatch.shape, together, rows, elements };
@@ -157,9 +160,13 @@ function weighValues(
         group,
         adds: dispatch.adds ? 1 : 0,
       },
-      workgroups: [valueGroups(shape, reached, headDim / shape.lanes), kvHeads, Math.ceil((count * group) / rows)],
+      workgroups: [valueGroups(shape, reached, headDim / shape.lanes), kvHeads, shares],
       flops: 2 * count * heads * dispatch.count * headDim,
-      bytes: dispatch.count * dispatch.shape.window * kvHeads * headDim * (dispatch.shape.half ? 2 : 4),
+      ...rowCost(dispatch, kvHeads * headDim, shares, {
+        // Weights, for each invocation's elements of a head; partial sums.
+        scalars: (dispatch.count * count * heads * headDim) / shape.lanes / (together ? 1 : elements),
+        vectors: (reached * count * heads * headDim) / shape.lanes,
+      }),
     });
   }
 }

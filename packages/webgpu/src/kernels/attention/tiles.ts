@@ -11,6 +11,7 @@
  */
 
 import type { AttendArguments, TensorView } from '@inattention/core';
+import type { Traffic } from '../../execution/commands.ts';
 import { type BindingDefinition, defineKernel, kernelFamily } from '../../execution/kernel.ts';
 import type { KernelRunner } from '../../execution/kernel-runner.ts';
 import { canUseVectors, elementsOf } from '../wgsl/elements.ts';
@@ -224,6 +225,22 @@ function writeOut(out: string | undefined, lanes: 1 | 4): string {
         }`;
 }
 
+/**
+ * Loads and stores of tiles: each of `reads` is so many arrays, read once for every tile of `over` rows, of so many rows of
+ * `width` numbers.
+ */
+function tileTraffic(
+  lanes: number,
+  width: number,
+  ...reads: readonly (readonly [arrays: number, over: number, rows: number])[]
+): Traffic {
+  const numbers = reads.reduce(
+    (sum, [arrays, over, rows]) => sum + arrays * Math.ceil(over / tileQueries) * rows * width,
+    0,
+  );
+  return { accesses: numbers / lanes, bytes: 4 * numbers };
+}
+
 export interface TileArguments
   extends Pick<AttendArguments, 'queries' | 'positions' | 'slopes' | 'scale' | 'accumulate' | 'out' | 'max' | 'sum'> {
   /** f32 [n, G, C], keys rotated. */
@@ -258,5 +275,6 @@ export function attendTiles(runner: KernelRunner, args: TileArguments): void {
     },
     workgroups: [Math.ceil(count / tileQueries), heads],
     flops: 4 * count * heads * entries * headDim,
+    traffic: tileTraffic(lanes, heads * headDim, [2, count, entries], [1, entries, count], [2, 1, count]),
   });
 }

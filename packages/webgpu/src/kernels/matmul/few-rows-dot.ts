@@ -111,7 +111,7 @@ export function runFewRowsDot(runner: KernelRunner, part: Part, rows: 1 | 2 | 4 
       bindings: viewsOf(split),
       params: { ...paramsOf(split), ...params },
       workgroups: [Math.ceil(part.columns / dotColumns), 1, matrices],
-      ...costOf(split),
+      ...costOf(split, [Math.ceil(part.columns / own), aStorage], [1, bStorage], false),
     });
   });
 }

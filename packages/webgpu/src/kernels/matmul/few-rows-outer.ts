@@ -87,7 +87,7 @@ export function runFewRowsOuter(runner: KernelRunner, part: Part, rows: 1 | 2 | 
       bindings: viewsOf(split),
       params: { ...paramsOf(split), ...params },
       workgroups: [Math.ceil(part.columns / outerColumns), 1, matrices],
-      ...costOf(split),
+      ...costOf(split, [Math.ceil(part.columns / 4), aStorage], [1, bStorage], vectors),
     });
   });
 }

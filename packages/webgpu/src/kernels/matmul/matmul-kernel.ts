@@ -1,9 +1,12 @@
 /** What the kernels of this folder share: their parameters, how a part is given to them, how results are written. */
 
+import { bytesPerElement } from '@inattention/core';
+import type { Traffic } from '../../execution/commands.ts';
 import type { ParameterType } from '../../execution/kernel.ts';
 import type { KernelRunner } from '../../execution/kernel-runner.ts';
+import { loadSpan, type Storage } from './operand-loads.ts';
 import { bytesOf, type Part } from './parts.ts';
-import { flopsOf } from './problem.ts';
+import { flopsOf, type Operand } from './problem.ts';
 
 export const partParams = {
   rows: 'u32',
@@ -55,8 +58,26 @@ export function viewsOf(part: Part) {
   return { a: part.a.view, b: part.b.view, scales: part.scales ?? part.b.view, out: part.out.view };
 }
 
-export function costOf(part: Part): { flops: number; bytes: number } {
-  return { flops: flopsOf(part), bytes: bytesOf(part) };
+/** How a kernel reads an operand: how many times each element, in which storage. */
+export type Reads = readonly [times: number, storage: Storage];
+
+/** Operations, bytes at least, and what is loaded and stored. */
+export function costOf(part: Part, a: Reads, b: Reads, vectors: boolean) {
+  const { batch, rows, columns, inner, accumulate } = part;
+  const stored = batch * rows * columns * (accumulate ? 2 : 1);
+  const read = (elements: number, { view }: Operand, [times, storage]: Reads): Traffic => ({
+    accesses: (elements * times) / loadSpan[storage],
+    bytes: elements * times * bytesPerElement[view.dtype],
+  });
+  const [ofA, ofB] = [read(batch * rows * inner, part.a, a), read(batch * columns * inner, part.b, b)];
+  return {
+    flops: flopsOf(part),
+    bytes: bytesOf(part),
+    traffic: {
+      accesses: ofA.accesses + ofB.accesses + stored / (vectors ? 4 : 1),
+      bytes: ofA.bytes + ofB.bytes + 4 * stored,
+    },
+  };
 }
 
 /** Whether results can be written four at a time. */

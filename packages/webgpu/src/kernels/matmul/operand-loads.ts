@@ -42,6 +42,9 @@ export const spanOf: Readonly<Record<Storage, number>> = {
   i8x16: 16,
 };
 
+/** Elements of one load. */
+export const loadSpan: Readonly<Record<Storage, number>> = { ...spanOf, f32: 1, f16: 1, f16x4: 2 };
+
 /** The best storage an operand can be read as. `wide`: in runs of four words where they are narrow. */
 export function storageOf(runner: KernelRunner, operand: Operand, part: Part, wide: boolean): Storage {
   const { view, start, step, batchStep, alongInner } = operand;

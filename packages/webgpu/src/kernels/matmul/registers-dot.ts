@@ -50,6 +50,6 @@ export function runRegistersDot(runner: KernelRunner, part: Part, { rows, column
     bindings: viewsOf(part),
     params: paramsOf(part),
     workgroups: [Math.ceil(part.columns / (columns * across)), Math.ceil(part.rows / rows), part.batch],
-    ...costOf(part),
+    ...costOf(part, [Math.ceil(part.columns / columns), aStorage], [Math.ceil(part.rows / rows), bStorage], false),
   });
 }

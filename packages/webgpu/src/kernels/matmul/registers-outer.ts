@@ -58,6 +58,11 @@ export function runRegistersOuter(runner: KernelRunner, part: Part, { rows, vect
     bindings: viewsOf(part),
     params: paramsOf(part),
     workgroups: [x, Math.ceil(part.rows / rows), part.batch],
-    ...costOf(part),
+    ...costOf(
+      part,
+      [Math.ceil(part.columns / 4 / vectors), aStorage],
+      [Math.ceil(part.rows / rows), bStorage],
+      outVectors,
+    ),
   });
 }

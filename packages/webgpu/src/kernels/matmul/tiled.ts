@@ -158,7 +158,7 @@ export function runTiled(runner: KernelRunner, part: Part, tile: Tile, splits: n
       bindings: viewsOf(split),
       params: { ...paramsOf(split), ...splitting.params },
       workgroups: [...tiles, splitting.matrices],
-      ...costOf(split),
+      ...costOf(split, [tiles[0], aStorage], [tiles[1], bStorage], vectors),
     });
   });
 }
