@@ -49,6 +49,27 @@ export function notNegative(text: string): number {
   return value;
 }
 
+/** A finite number above 0. */
+export function positive(text: string): number {
+  const value = number(text);
+  if (value <= 0) throw new InvalidArgumentError('It is a number above 0.');
+  return value;
+}
+
+/** A number from 0 to 1. */
+export function fraction(text: string): number {
+  const value = number(text);
+  if (value < 0 || value > 1) throw new InvalidArgumentError('It is a number from 0 to 1.');
+  return value;
+}
+
+/** Comma-separated numbers of different layers. */
+export function layers(text: string): number[] {
+  const found = text.split(',').map(count(0));
+  if (new Set(found).size < found.length) throw new InvalidArgumentError('It names a layer once.');
+  return found;
+}
+
 /** A number from 0 up and below 1. */
 export function share(text: string): number {
   const value = number(text);

@@ -22,7 +22,7 @@ export interface RunTokenizer {
 export async function openRunTokenizer(
   folder: string,
   settings: RunSettings,
-  base: Pick<ModelFiles, 'tokenizer'> | null,
+  base: Pick<ModelFiles, 'tokenizer' | 'companions'> | null,
   sources: readonly DocumentSource[] | null,
   terminal: Terminal,
 ): Promise<RunTokenizer> {
@@ -30,8 +30,8 @@ export async function openRunTokenizer(
   if (existsSync(own)) return readTokenizer(own);
   const { from = '', tokenizer, vocabSize } = settings;
   if (base !== null) {
-    const path = join(from, 'tokenizer.json');
-    if (existsSync(path)) return readTokenizer(path);
+    const file = (await base.companions({ signal: terminal.signal })).get('tokenizer.json');
+    if (file !== undefined) return fromBytes(file, `tokenizer.json of ${from}`);
     if (base.tokenizer !== null) return { tokenizer: base.tokenizer, file: null };
     throw new InvalidFileError({ what: `${from} has no tokenizer.`, fix: 'put its tokenizer.json into the folder' });
   }

@@ -3,34 +3,58 @@
 import { formatBytes } from '@inattention/bench';
 import { type Backend, BudgetExceededError, purposes } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
-import { openModelFiles } from '@inattention/formats';
-import { openDirectory } from '@inattention/formats/node';
-import { planTraining, type TrainingPlan } from '@inattention/train';
+import { planTraining, switchedTypes, type TrainingPlan } from '@inattention/train';
 import type { Terminal } from '../terminal.ts';
-import { newConfig } from './open-model.ts';
+import { newConfig } from './new-config.ts';
+import { openFiles, openTeacher } from './open-models.ts';
 import { openRunTokenizer } from './open-tokenizer.ts';
 import type { RunSettings } from './run-settings.ts';
+import { distillationOf, startConfig, switchingOf, teacherPlace } from './switch-settings.ts';
 
 /** The plan of a run before there is one: no data is read, no tokenizer trained. */
 export async function planOf(out: string, settings: RunSettings, terminal: Terminal): Promise<TrainingPlan> {
   const { from, tokenizer, vocabSize } = settings;
-  const base = from === undefined ? null : await openModelFiles(await openDirectory(from));
-  if (base !== null) return planRun(base.config, settings);
+  if (from !== undefined) {
+    const config = startConfig((await openFiles(from, terminal)).config, settings);
+    return planRun(config, await openTeacher(settings, terminal), settings);
+  }
   const known = tokenizer === undefined ? null : await openRunTokenizer(out, settings, null, null, terminal);
-  return planRun(newConfig(settings, known?.tokenizer ?? { vocabSize, eosTokenIds: [] }), settings);
+  return planRun(newConfig(settings, known?.tokenizer ?? { vocabSize, eosTokenIds: [] }), null, settings);
 }
 
-/** The plan of a run of this configuration; `backend`: the one it will run on, where it is known. */
-export function planRun(config: ModelConfig, settings: RunSettings, backend?: Backend): Promise<TrainingPlan> {
+/**
+ * The plan of a run of this configuration, of its steps that take most where layers are switched; `backend`: the one it will
+ * run on, where it is known.
+ */
+export async function planRun(
+  config: ModelConfig,
+  teacher: ModelConfig | null,
+  settings: RunSettings,
+  backend?: Backend,
+): Promise<TrainingPlan> {
   const { batch, contextLength: length, positions, accumulate, documents, context, checkpointing, memory } = settings;
-  return planTraining(config, {
+  const switching = switchingOf(settings);
+  const distillation = distillationOf(settings);
+  const shared = teacherPlace(settings) === settings.from;
+  const options = {
     ...{ batch, length, accumulate, documents },
     ...(context !== undefined && { context }),
     ...(checkpointing !== undefined && { checkpointing }),
     ...(positions !== undefined && positions < length && { positions }),
     ...(memory !== undefined && { memoryBudget: memory }),
     ...(backend !== undefined && { backend }),
-  });
+    ...(settings.train !== undefined && { trained: settings.train }),
+    ...(switching !== null && { switching }),
+    ...(distillation !== null && teacher !== null && { distillation: { ...distillation, teacher, shared } }),
+  };
+  const { attentionTypes } = config;
+  let most: TrainingPlan | null = null;
+  for (let count = 1; count <= (switching?.layers.length ?? 1); count += 1) {
+    const types = switching === null ? attentionTypes : switchedTypes(attentionTypes, switching, count);
+    const plan = await planTraining({ ...config, attentionTypes: types }, options);
+    if (most === null || plan.peakBytes > most.peakBytes) most = plan;
+  }
+  return most as TrainingPlan;
 }
 
 /**

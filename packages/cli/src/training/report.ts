@@ -42,7 +42,8 @@ export class RunReport {
     this.#seconds += event.seconds;
     this.#tokens += event.tokens;
     this.#done += 1;
-    const { validation } = event;
+    const { validation, switched } = event;
+    if (switched !== undefined) this.#line(`step ${event.step}: layer ${switched} is inattention from here on`);
     if (validation !== undefined) {
       this.#line(
         `step ${event.step}: validation loss ${validation.loss.toFixed(4)} over ${validation.lossTerms} tokens`,

@@ -7,8 +7,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackendName } from '@inattention/bench';
 import { InvalidFileError } from '@inattention/core';
-import type { AttentionType, PositionEmbeddingType } from '@inattention/core/math';
-import type { BatchContextKind, Checkpointing, DocumentMask, RopeExtension, Schedule } from '@inattention/train';
+import type { PositionEmbeddingType } from '@inattention/core/math';
+import type {
+  BatchContextKind,
+  Checkpointing,
+  DocumentMask,
+  RopeExtension,
+  Schedule,
+  TrainedPart,
+} from '@inattention/train';
 
 /** Sizes of a new model. */
 interface ModelFlags {
@@ -17,8 +24,10 @@ interface ModelFlags {
   readonly heads: number;
   readonly kvHeads?: number;
   readonly intermediateSize?: number;
-  readonly window: number;
-  readonly attention: AttentionType;
+  /** Default 3; of a model that is there: its own. */
+  readonly window?: number;
+  /** Kinds of layers as --attention has them, each use of the flag after a space. Default: inattention; of a model: its own. */
+  readonly attention?: string;
   readonly positionEmbedding: PositionEmbeddingType;
 }
 
@@ -32,6 +41,14 @@ export interface RunSettings extends ModelFlags {
   readonly contextLength: number;
   /** How rotary positions of `from` reach a longer `contextLength`; default: yarn. */
   readonly ropeScaling?: RopeExtension;
+  /** Learns from the model at this place; true: from `from` as it is. */
+  readonly distill?: string | true;
+  readonly distillTemperature?: number;
+  readonly distillWeight?: number;
+  /** Layers that are switched one after another. */
+  readonly switch?: readonly number[];
+  readonly switchEvery?: number;
+  readonly train?: TrainedPart;
   readonly documents: DocumentMask;
   readonly positions?: number;
   readonly context?: BatchContextKind | 'auto';

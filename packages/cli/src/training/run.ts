@@ -9,15 +9,14 @@ import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backendCandidates, onlyBackend } from '@inattention/bench';
 import { InvalidArgumentError, selectBackend } from '@inattention/core';
-import type { ModelConfig } from '@inattention/core/math';
-import { openModelFiles } from '@inattention/formats';
-import { openDirectory } from '@inattention/formats/node';
+import type { AttentionType, ModelConfig } from '@inattention/core/math';
 import {
   type CheckpointStore,
   checkSchedule,
   describePositions,
-  extendContext,
   type SavedTraining,
+  switchedCount,
+  switchedTypes,
   type TrainingEvent,
   train,
 } from '@inattention/train';
@@ -29,12 +28,14 @@ import {
   writeModelFolder,
 } from '@inattention/train/node';
 import type { Terminal } from '../terminal.ts';
+import { newConfig } from './new-config.ts';
 import { batchesOf, openSources, openTokenData, type RunData, tokensFile } from './open-data.ts';
-import { newConfig, newModel, openModel } from './open-model.ts';
+import { openFiles, openModels, openTeacher, type RunModels } from './open-models.ts';
 import { openRunTokenizer, type RunTokenizer } from './open-tokenizer.ts';
 import { expectFits, planRun } from './plan-run.ts';
 import { RunReport } from './report.ts';
 import { type RunSettings, runFile, scheduleOf } from './run-settings.ts';
+import { distillationOf, startConfig, switchingOf } from './switch-settings.ts';
 
 const checkpointFolder = 'checkpoints';
 
@@ -47,6 +48,8 @@ export interface RunResult {
   readonly tokens: number;
   readonly tokensPerSecond: number | null;
   readonly parameters: number;
+  /** Of the layers, in the end. */
+  readonly attentionTypes: readonly AttentionType[];
   readonly out: string;
   readonly backend: string;
   readonly device: string;
@@ -63,29 +66,27 @@ export async function runTraining(
   const checkpoint = await latestCheckpoint(join(out, checkpointFolder));
   if (!resume) checkFree(out, checkpoint !== null || existsSync(join(out, runFile)));
   const sources = await openSources(settings);
-  const base = settings.from === undefined ? null : await openModelFiles(await openDirectory(settings.from));
-  const extended = base === null ? null : extendContext(base.config, settings.contextLength, settings.ropeScaling);
-  if (base !== null && extended !== null && checkpoint === null) tellPositions(base.config, extended, terminal);
+  const base = settings.from === undefined ? null : await openFiles(settings.from, terminal);
+  const start = base === null ? null : startConfig(base.config, settings);
+  const teacher = await openTeacher(settings, terminal);
+  if (base !== null && start !== null && checkpoint === null) tellPositions(base.config, start, terminal);
   const prepared = await prepare(out, settings, terminal, async () => {
     const tokenizer = await openRunTokenizer(out, settings, base, sources, terminal);
-    const config = extended ?? newConfig(settings, tokenizer.tokenizer);
-    expectFits(await planRun(config, settings), settings);
+    const config = start ?? newConfig(settings, tokenizer.tokenizer);
+    expectFits(await planRun(config, teacher, settings), settings);
+    const companions = (await base?.companions({ signal: terminal.signal })) ?? new Map<string, Uint8Array>();
     await mkdir(out, { recursive: true });
     const tokens = await openTokenData(out, settings, sources, tokenizer.tokenizer, terminal);
-    return { tokenizer, config, data: await batchesOf(tokens, settings, terminal.signal) };
+    return { tokenizer, config, companions, data: await batchesOf(tokens, settings, terminal.signal) };
   });
   const { backend } = await selectBackend(backendCandidates({ only: settings.backend }), onlyBackend(settings.backend));
-  const folder = checkpoint?.path ?? settings.from;
   try {
-    expectFits(await planRun(prepared.config, settings, backend), settings);
-    using model =
-      folder === undefined
-        ? newModel(prepared.config, backend, settings)
-        : await openModel(folder, checkpoint === null ? prepared.config : null, backend, terminal);
+    expectFits(await planRun(prepared.config, teacher, settings, backend), settings);
+    using models = await openModels(settings, prepared.config, checkpoint?.path ?? null, backend, terminal);
     const saved = checkpoint === null ? undefined : await openCheckpoint(checkpoint.path);
     await keepRun(out, settings, prepared.tokenizer);
     const report = new RunReport(terminal, settings.steps);
-    const last = await steps(out, settings, prepared, { model, report, terminal, ...(saved && { saved }) });
+    const last = await steps(out, settings, prepared, { models, report, terminal, ...(saved && { saved }) });
     const count = last?.step ?? saved?.progress.step ?? 0;
     return {
       steps: count,
@@ -94,7 +95,8 @@ export async function runTraining(
       validationLoss: last?.validation?.loss ?? null,
       tokens: report.tokens,
       tokensPerSecond: last === undefined ? null : report.tokens / report.seconds,
-      parameters: model.parameters,
+      parameters: models.model.parameters,
+      attentionTypes: typesAfter(models.model.config, settings, count),
       out,
       backend: backend.name,
       device: backend.info.device,
@@ -106,6 +108,8 @@ export async function runTraining(
 
 interface Prepared {
   readonly tokenizer: RunTokenizer;
+  /** Small files of the model that the run starts from. */
+  readonly companions: ReadonlyMap<string, Uint8Array>;
   readonly data: RunData;
 }
 
@@ -113,17 +117,20 @@ interface Prepared {
 async function steps(
   out: string,
   settings: RunSettings,
-  { data, tokenizer }: Prepared,
+  { data, tokenizer, companions }: Prepared,
   run: {
-    readonly model: Parameters<typeof train>[0]['model'];
+    readonly models: RunModels;
     readonly report: RunReport;
     readonly terminal: Terminal;
     readonly saved?: SavedTraining;
   },
 ): Promise<TrainingEvent | undefined> {
-  const { model, report, terminal, saved } = run;
+  const { report, terminal, saved } = run;
+  const { model, teacher } = run.models;
+  const [distillation, switching] = [distillationOf(settings), switchingOf(settings)];
   const { evaluateEvery, evaluateBatches, checkpointEvery, keep } = settings;
-  const files = new Map(tokenizer.file === null ? [] : [['tokenizer.json', tokenizer.file] as const]);
+  const files = new Map(companions);
+  if (tokenizer.file !== null) files.set('tokenizer.json', tokenizer.file);
   const folders = createCheckpointStore(join(out, checkpointFolder), { keep, files });
   /** The model as it was kept last is the model of the run's folder. */
   const store: CheckpointStore = {
@@ -148,6 +155,9 @@ async function steps(
       ...(settings.context !== undefined && { context: settings.context }),
       ...(settings.checkpointing !== undefined && { checkpointing: settings.checkpointing }),
       ...(settings.memory !== undefined && { memoryBudget: settings.memory }),
+      ...(settings.train !== undefined && { trained: settings.train }),
+      ...(switching !== null && { switching }),
+      ...(teacher !== null && distillation !== null && { teacher, distillation }),
       checkpoints: { store, every: checkpointEvery },
       observers,
       signal: terminal.signal,
@@ -165,10 +175,17 @@ async function steps(
   }
 }
 
+function typesAfter(config: ModelConfig, settings: RunSettings, step: number): readonly AttentionType[] {
+  const switching = switchingOf(settings);
+  if (switching === null) return config.attentionTypes;
+  return switchedTypes(config.attentionTypes, switching, switchedCount(switching, step));
+}
+
 /** Says how positions reach a length beyond the model's. */
 function tellPositions(before: ModelConfig, after: ModelConfig, terminal: Terminal): void {
   const lengths = `${before.maxPositionEmbeddings} to ${after.maxPositionEmbeddings}`;
-  if (before !== after) terminal.error(`positions from ${lengths}: ${describePositions(after)}\n`);
+  if (before.maxPositionEmbeddings !== after.maxPositionEmbeddings)
+    terminal.error(`positions from ${lengths}: ${describePositions(after)}\n`);
 }
 
 function checkFree(out: string, taken: boolean): void {

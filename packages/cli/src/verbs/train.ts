@@ -5,11 +5,13 @@ import { backendNames } from '@inattention/bench';
 import { modelFolder } from '@inattention/bench/node';
 import { ropeExtensions } from '@inattention/train';
 import { Command, Option } from 'commander';
+import { attentionSwitches } from '../conversion/attention-switches.ts';
 import type { Terminal } from '../terminal.ts';
 import { planOf, planReport } from '../training/plan-run.ts';
 import { runTraining } from '../training/run.ts';
 import { type RunSettings, readRunSettings } from '../training/run-settings.ts';
-import { bytes, count, notNegative, share } from '../values.ts';
+import { defaultSwitchEvery, switchingOf } from '../training/switch-settings.ts';
+import { bytes, count, fraction, layers, notNegative, positive, share } from '../values.ts';
 
 /** Flags: those that decide the run, and those of this call. */
 interface TrainFlags extends Omit<RunSettings, 'data'> {
@@ -35,12 +37,24 @@ const changeable = new Set([
   'keep',
 ]);
 /** Flags of a new model, which one that is loaded does not take. */
-const modelFlags = new Set(
-  ['layers', 'hiddenSize', 'heads', 'kvHeads', 'intermediateSize', 'window', 'attention', 'positionEmbedding'].concat(
-    'tokenizer',
-    'vocabSize',
-  ),
-);
+const modelFlags = new Set([
+  'layers',
+  'hiddenSize',
+  'heads',
+  'kvHeads',
+  'intermediateSize',
+  'positionEmbedding',
+  'tokenizer',
+  'vocabSize',
+]);
+/** Flags of a model that is there, which a new one does not take. */
+const fromFlags = new Set(['ropeScaling', 'distill', 'switch', 'train']);
+/** Flags that say more about another. */
+const needed: readonly (readonly [string, string])[] = [
+  ['distillTemperature', 'distill'],
+  ['distillWeight', 'distill'],
+  ['switchEvery', 'switch'],
+];
 
 export function trainCommand(terminal: Terminal): Command {
   const command = new Command('train')
@@ -49,7 +63,7 @@ export function trainCommand(terminal: Terminal): Command {
     .requiredOption('--out <folder>', "the run's folder; in the end the model's")
     .option('--plan', 'print what the run would take in memory, and do nothing')
     .option('--resume', 'go on with the run in --out; its other flags are known');
-  const groups = [runOptions, scheduleOptions, modelOptions, keepingOptions];
+  const groups = [runOptions, switchOptions, scheduleOptions, modelOptions, keepingOptions];
   for (const option of groups.flatMap((options) => options())) command.addOption(option);
   return command
     .addHelpText(
@@ -62,17 +76,27 @@ Examples:
   inattention train --out runs/small --resume
   inattention train --data books/*.txt --out runs/wide --hidden-size 512 --layers 12 --batch 32 --memory 2GB --plan
   inattention train --from runs/small --data long.jsonl --context-length 16384 --positions 256 --batch 1 --out runs/long
+  inattention train --from SmolLM2-135M-Instruct.Q4_1.gguf --data books/*.txt --out runs/healed --distill --train switched \\
+      --switch 22,28,9 --switch-every 200 --batch 1 --context-length 512
 
-The last extends a model to longer texts: --context-length beyond its own stretches rotary positions by --rope-scaling, and
+The last but one extends a model to longer texts: --context-length beyond its own stretches rotary positions by --rope-scaling, and
 config.json says so, for this program and others; ALiBi goes on as it is; learned positions have an end. --positions trains on a
-few places of each text, which costs little for layers of inattention; layers of self-attention need all of it.`,
+few places of each text, which costs little for layers of inattention; layers of self-attention need all of it.
+
+The last switches layers of a model of another runtime: one, 200 steps of healing, the next. --attention switches layers before the
+first step. --distill learns from the logits of --from as it is, or of another model of the same tokenizer; validation is always
+cross-entropy with the text. With --train switched the other layers stay as they are, shared with the original in memory. --schedule
+goes over the whole run: constant or wsd keeps the rate up for layers that are switched late.`,
     )
     .action((flags: TrainFlags, self: Command) => run(flags, self, terminal));
 }
 
 function runOptions(): Option[] {
   return [
-    new Option('--from <folder>', 'start from this model, a folder or a shipped one, instead of a new one'),
+    new Option(
+      '--from <place>',
+      'start from this model, a folder (Hugging Face’s too), a GGUF file or a shipped one, instead of a new one',
+    ),
     new Option('--separator <line>', 'a line that stands between documents of a text file'),
     new Option('--context-length <n>', 'positions of a text').argParser(count(1)).default(256),
     new Option(
@@ -102,7 +126,9 @@ function runOptions(): Option[] {
       .choices(['separate', 'joined'])
       .default('separate'),
     new Option('--validation <share>', 'share of the data set apart').argParser(share).default(0.05),
-    new Option('--steps <n>', 'steps of the whole run').argParser(count(1)).default(1000),
+    new Option('--steps <n>', 'steps of the whole run; with --switch: as many as heal each layer unless given')
+      .argParser(count(1))
+      .default(1000),
     new Option('--batch <n>', 'texts of a batch').argParser(count(1)).default(8),
     new Option('--accumulate <n>', 'batches of a step').argParser(count(1)).default(1),
     new Option('--seed <n>', 'seed of new weights and of the order of the data').argParser(count(0)).default(0),
@@ -112,9 +138,42 @@ function runOptions(): Option[] {
   ];
 }
 
+function switchOptions(): Option[] {
+  return [
+    new Option(
+      '--attention <layers=kind>',
+      'kinds of layers: 0,1,2=inattention, all=self (may be given again); default of a new model: inattention',
+    ).argParser((text: string, before?: string) => {
+      attentionSwitches(text);
+      return before === undefined ? text : `${before} ${text}`;
+    }),
+    new Option('--window <w>', 'initial-state window: of a new model (default: 3), or given to --from, at 0').argParser(
+      count(1),
+    ),
+    new Option('--switch <layers>', 'layers of --from that become inattention one after another: 22,28,9').argParser(
+      layers,
+    ),
+    new Option(
+      '--switch-every <n>',
+      `steps with a layer before the next is switched; default: ${defaultSwitchEvery}`,
+    ).argParser(count(1)),
+    new Option('--distill [place]', 'learn from the logits of a model; default: of --from as it is'),
+    new Option('--distill-temperature <t>', 'divides logits of both; default: 1').argParser(positive),
+    new Option(
+      '--distill-weight <w>',
+      'share of the divergence from the teacher in the loss, 0 to 1; default: 1',
+    ).argParser(fraction),
+    new Option('--train <part>', 'what changes: all, or layers of inattention and the window (switched)')
+      .choices(['all', 'switched'])
+      .default('all'),
+  ];
+}
+
 function scheduleOptions(): Option[] {
   return [
-    new Option('--learning-rate <rate>', 'the highest').argParser(notNegative).default(3e-3),
+    new Option('--learning-rate <rate>', 'the highest; with --distill: 0.0003 unless given')
+      .argParser(notNegative)
+      .default(3e-3),
     new Option('--min-learning-rate <rate>', 'the last').argParser(notNegative).default(0),
     new Option('--schedule <kind>', 'how the rate goes')
       .choices(['cosine', 'linear', 'wsd', 'constant'])
@@ -135,10 +194,6 @@ function modelOptions(): Option[] {
     new Option('--intermediate-size <n>', 'new model: width of the MLP; default: 8/3 of the hidden size').argParser(
       count(1),
     ),
-    new Option('--window <w>', 'new model: initial-state window').argParser(count(1)).default(3),
-    new Option('--attention <type>', 'new model: the kind of attention')
-      .choices(['inattention', 'self'])
-      .default('inattention'),
     new Option('--position-embedding <type>', 'new model: how positions enter')
       .choices(['rope', 'alibi', 'learned', 'none'])
       .default('rope'),
@@ -170,12 +225,16 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
     settings = { ...before, ...Object.fromEntries(changed) };
   } else {
     if (data === undefined) self.error('error: give --data, or --resume to go on with a run', { exitCode: 2 });
+    for (const [flag, other] of needed) {
+      if (!given.includes(other)) refuse(self, given, (name) => name === flag, `goes with --${other}`);
+    }
     if (rest.from === undefined) {
-      refuse(self, given, (name) => name === 'ropeScaling', 'is for models that are there: give --from');
+      refuse(self, given, (name) => fromFlags.has(name), 'is for models that are there: give --from');
     } else {
       refuse(self, given, (name) => modelFlags.has(name), 'are for new models, and --from has one');
     }
-    settings = { ...(await absolute(rest)), data: data.map((path) => resolve(path)), warmup: warmupOf(rest, given) };
+    const flags = withDefaults(rest, given);
+    settings = { ...(await absolute(flags)), data: data.map((path) => resolve(path)), warmup: warmupOf(flags, given) };
   }
   if (plan) {
     const planned = await planOf(out, settings, terminal);
@@ -196,11 +255,24 @@ async function run(flags: TrainFlags, self: Command, terminal: Terminal): Promis
 
 /** Paths that do not depend on where the run is resumed. */
 async function absolute(flags: Omit<RunSettings, 'data'>): Promise<Omit<RunSettings, 'data'>> {
-  const { from, tokenizer } = flags;
+  const { from, tokenizer, distill } = flags;
+  const at = async (place: string) => (/^https?:\/\//i.test(place) ? place : resolve(await modelFolder(place)));
   return {
     ...flags,
-    ...(from !== undefined && { from: resolve(await modelFolder(from)) }),
+    ...(from !== undefined && { from: await at(from) }),
+    ...(distill !== undefined && { distill: distill === true ? true : await at(distill) }),
     ...(tokenizer !== undefined && tokenizer !== 'bytes' && { tokenizer: resolve(tokenizer) }),
+  };
+}
+
+/** Defaults that other flags decide. */
+function withDefaults(flags: Omit<RunSettings, 'data'>, given: readonly string[]): Omit<RunSettings, 'data'> {
+  const { distill } = flags;
+  const switching = switchingOf(flags);
+  return {
+    ...flags,
+    ...(distill !== undefined && !given.includes('learningRate') && { learningRate: 3e-4 }),
+    ...(switching !== null && !given.includes('steps') && { steps: switching.layers.length * switching.every }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, InvalidFileError } from '@inattention/core';
 import { createCpuBackend } from '@inattention/cpu';
+import { createByteTokenizer } from '@inattention/formats';
 import { createModel, type Model } from '@inattention/model';
 import { afterAll, describe, expect, it } from 'vitest';
 import { madeUpSource } from '../../test/made-up-source.ts';
@@ -131,6 +132,17 @@ it('refuses schedules and teachers that do not fit', async () => {
   expect(trainer({ trained: 'switched' })).toThrow(/nothing to train/);
   using switched = createModel({ ...original, attentionTypes: ['self', 'inattention', 'self'] }, backend);
   expect(() => new Trainer(switched, { schedule, switching })).toThrow(/switched already/);
+});
+
+it('takes a teacher whose tokenizer is another file of the same ids, and no other', async () => {
+  const tokenizer = createByteTokenizer();
+  const same = { ...tokenizer, fingerprint: 'another file', decode: (ids: Iterable<number>) => tokenizer.decode(ids) };
+  const shifted = { ...same, decode: (ids: Iterable<number>) => tokenizer.decode([...ids].map((id) => id + 1)) };
+  using model = createModel(original, backend, { tokenizer });
+  using taught = createModel(original, backend, { tokenizer: same });
+  using other = createModel(original, backend, { tokenizer: shifted });
+  new Trainer(model, { schedule, distillation }, taught).dispose();
+  expect(() => new Trainer(model, { schedule, distillation }, other)).toThrow(/another tokenizer.*for id 0/s);
 });
 
 it('refuses to go on with another teacher, or other layers', async () => {

@@ -11,7 +11,7 @@ import type { Batch, BatchSource, Cursor } from '../data/batch-source.ts';
 import { AdamW } from '../optimizer/adamw.ts';
 import { checkSchedule, learningRateAt } from '../optimizer/schedule.ts';
 import { readStepReport } from '../optimizer/step-report.ts';
-import { checkDistillationSettings, checkTeacher } from '../step/distillation.ts';
+import { checkDistillationSettings, checkTeacher, checkTokenizers } from '../step/distillation.ts';
 import { evaluateBatch } from '../step/evaluate.ts';
 import { computeGradients } from '../step/gradients.ts';
 import { type Parameter, parametersOf, sharedTensors } from '../step/parameters.ts';
@@ -263,6 +263,7 @@ function checkTeaching(
   if (distillation === undefined || teacher === null) return;
   checkDistillationSettings(distillation);
   checkTeacher(model, teacher);
+  checkTokenizers(model, teacher);
   const { attentionTypes: types } = model.config;
   const last = { attentionTypes: switching === undefined ? types : switchedTypes(types, switching) };
   const kept = [...sharedTensors(model, teacher)];
