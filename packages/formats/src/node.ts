@@ -8,11 +8,13 @@
 
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { InvalidFileError, OutOfMemoryError, throwIfAborted } from '@inattention/core';
+import { partsNamedLike, partUrls } from './gguf/part-names.ts';
 import { type ByteSource, checkRange, checkRelativePath, type ModelSource } from './sources/byte-source.ts';
 import type { UrlOptions } from './sources/http.ts';
+import { openUrls } from './sources/url-files.ts';
 import { openUrl, urlSource } from './sources/url-source.ts';
 
 /** Node reads at most 2 GiB at once. */
@@ -100,7 +102,8 @@ function pathOf(name: string, url: string | URL): string {
 
 /**
  * A model wherever it is: a folder, a GGUF file, the URL of a folder, or the URL of a GGUF file (its path ends with .gguf).
- * What it holds shows when it is opened. Throws InvalidFileError when nothing is there.
+ * Of a model in several GGUF files (…-00001-of-00003.gguf) any one stands for all, which lie beside it. What it holds shows
+ * when it is opened. Throws InvalidFileError when nothing is there.
  */
 export async function openModelAt(
   place: string,
@@ -116,10 +119,14 @@ export async function openModelAt(
       });
     }
     if (!/\.gguf$/i.test(new URL(place).pathname)) return openUrl(place, options);
+    const parts = partUrls(place);
+    if (parts !== null) return openUrls(parts, options);
     const file = await urlSource(place, options, signal);
     if (file !== null) return file;
     throw new InvalidFileError({ what: `There is no file at ${place}.`, fix: 'check the URL' });
   }
+  const parts = partsNamedLike(place);
+  if (parts !== null) return openFiles(Object.fromEntries(parts.map((path) => [basename(path), pathToFileURL(path)])));
   return (await fileSource(place)) ?? openDirectory(place);
 }
 

@@ -1,6 +1,6 @@
 /** Opens a model, a folder or a GGUF file: configuration, weights and tokenizer, all checked before any weight is read. */
 
-import { InvalidConfigError, InvalidFileError, throwIfAborted } from '@inattention/core';
+import { InvalidConfigError, throwIfAborted } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
 import { type ChatTemplate, chatTemplateOf } from './chat/chat-template.ts';
 import { checkTensors } from './config/expected-tensors.ts';
@@ -43,14 +43,14 @@ export interface ModelFiles {
 
 /**
  * Opens everything a model holds: a folder of this project or of a Llama-family model of Hugging Face's, a GGUF file, or a
- * folder with one GGUF file and no config.json. Configuration, weights' headers, shapes and tokenizer are checked before
- * any weight is read. Throws InvalidFileError, InvalidConfigError, UnsupportedError or AbortedError.
+ * folder with one GGUF model, in one file or several, and no config.json. Configuration, weights' headers, shapes and
+ * tokenizer are checked before any weight is read. Throws InvalidFileError, InvalidConfigError, UnsupportedError or
+ * AbortedError.
  */
 export async function openModelFiles(model: ModelSource | ByteSource, options: ReadOptions = {}): Promise<ModelFiles> {
   throwIfAborted(options.signal, `Opening ${model.name}`);
-  if ('read' in model) return openGgufFiles(model, options);
-  const config = await folderConfig(model, options);
-  if (config === null) return openGgufFiles(await ggufOf(model, options), options);
+  const config = 'read' in model ? null : await folderConfig(model, options);
+  if (config === null || 'read' in model) return openGgufFiles(model, options);
   const weights = await openWeights(model, options);
   checkTensors(config, weights.tensors);
   const tokenizer = await openTokenizer(model, config, options);
@@ -71,7 +71,7 @@ export async function openConfig(model: ModelSource | ByteSource, options: ReadO
   const config = 'read' in model ? null : await folderConfig(model, options);
   if (config !== null) return config;
   const { openGguf } = await import('./gguf/open.ts');
-  return (await openGguf('read' in model ? model : await ggufOf(model, options), options)).config;
+  return (await openGguf(model, options)).config;
 }
 
 /** The configuration of a folder's config.json; null when it has none. */
@@ -83,21 +83,9 @@ async function folderConfig(model: ModelSource, options: ReadOptions): Promise<M
   return parseConfig(isLlamaFamily(json) ? fromLlamaFamily(await withGenerationEnds(model, json, options)) : json);
 }
 
-/** The one GGUF file of a folder without config.json. */
-async function ggufOf(model: ModelSource, { signal }: ReadOptions): Promise<ByteSource> {
-  const files = ((await model.list?.()) ?? []).filter((name) => /\.gguf$/i.test(name));
-  const file = files.length === 1 ? await model.open(files[0] as string, signal) : null;
-  if (file !== null) return file;
-  throw new InvalidFileError({
-    what: `${model.name} has no config.json${files.length > 1 ? ' and more than one GGUF file' : ''}.`,
-    ...(files.length > 1 && { got: files.slice(0, 5).join(', ') }),
-    fix: 'give the folder that holds config.json and model.safetensors, or one GGUF file',
-  });
-}
-
-async function openGgufFiles(source: ByteSource, options: ReadOptions): Promise<ModelFiles> {
+async function openGgufFiles(model: ModelSource | ByteSource, options: ReadOptions): Promise<ModelFiles> {
   const { openGguf } = await import('./gguf/open.ts');
-  const { config, weights, tokenizerJson, tokenizerConfig } = await openGguf(source, options);
+  const { config, weights, tokenizerJson, tokenizerConfig } = await openGguf(model, options);
   checkTensors(config, weights.tensors);
   const tokenizerBytes = tokenizerJson === null ? null : jsonBytes(tokenizerJson);
   const tokenizer =

@@ -4,9 +4,14 @@ import type { ModelConfig } from '@inattention/core/math';
 import { expectedTensors } from '../src/config/expected-tensors.ts';
 import { parseConfig } from '../src/config/parse-config.ts';
 import { ggufContent } from '../src/convert/gguf-content.ts';
+import type { WrittenType } from '../src/gguf/encode-blocks.ts';
+import { readGgufHeader } from '../src/gguf/header.ts';
+import { modelMetadata } from '../src/gguf/model-metadata.ts';
+import { tokenizerMetadata } from '../src/gguf/tokenizer-metadata.ts';
+import { layOutGguf } from '../src/gguf/writer.ts';
 import { openWeights } from '../src/safetensors/weight-files.ts';
 import { writeSafetensors } from '../src/safetensors/writer.ts';
-import { filesInMemory } from '../src/sources/memory-source.ts';
+import { bytesSource, filesInMemory } from '../src/sources/memory-source.ts';
 
 /** A configuration whose matrices are not square, with two query heads per key head. */
 export const tinyConfig: ModelConfig = parseConfig({
@@ -73,4 +78,34 @@ export async function tinyGguf(
     pieces.push(piece.slice());
   }
   return new Uint8Array(Buffer.concat(pieces));
+}
+
+/** The names of a model in three files. */
+export const tinyPartNames = [1, 2, 3].map((part) => `tiny-0000${part}-of-00003.gguf`);
+
+/** What the split changes of a file's metadata, for damage. */
+export type SplitChanges = (part: number) => Readonly<Record<string, number>>;
+
+/** The model of `tinyGguf` as llama-gguf-split splits it: metadata in the first file, tensors in turn in all. */
+export async function tinySplit(changes: SplitChanges = () => ({})): Promise<Map<string, Uint8Array>> {
+  const whole = await tinyGguf('F16');
+  const { tensors } = await readGgufHeader(bytesSource(whole));
+  const tokenizerConfig = { add_bos_token: true, chat_template: '{{ messages[0].content }}' };
+  const metadata = new Map([
+    ...modelMetadata(tinyConfig, { fileType: 'F16', tokenizerConfig }),
+    ...tokenizerMetadata(tinyTokenizer, tokenizerConfig, tinyConfig),
+  ]);
+  const files = tinyPartNames.map((name, part): [string, Uint8Array] => {
+    const own = [...tensors.values()].filter((_, place) => place % 3 === part);
+    const keys = { 'split.no': part, 'split.count': 3, 'split.tensors.count': tensors.size, ...changes(part) };
+    const split = Object.entries(keys).map(([key, value]) => [key, { kind: 'uint32', value }] as const);
+    const layouts = own.map(({ name: tensor, dtype, shape }) => ({ name: tensor, dtype: dtype as WrittenType, shape }));
+    const layout = layOutGguf(new Map([...(part === 0 ? metadata : []), ...split]), layouts);
+    const pieces = own.flatMap(({ byteOffset, byteLength }) => [
+      whole.subarray(byteOffset, byteOffset + byteLength),
+      layout.paddingAfter(byteLength),
+    ]);
+    return [name, new Uint8Array(Buffer.concat([layout.header, ...pieces]))];
+  });
+  return new Map(files);
 }

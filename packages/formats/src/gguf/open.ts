@@ -1,4 +1,4 @@
-/** Opens a GGUF file as a model: configuration, weights and tokenizer, all checked before any weight is read. */
+/** Opens GGUF files as a model: configuration, weights and tokenizer, all checked before any weight is read. */
 
 import { InvalidFileError, UnsupportedError } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
@@ -7,11 +7,11 @@ import { parseConfig } from '../config/parse-config.ts';
 import type { TensorEntry } from '../safetensors/header.ts';
 import type { ReadOptions } from '../safetensors/reader.ts';
 import type { WeightFiles } from '../safetensors/weight-files.ts';
-import { type ByteSource, readExactly } from '../sources/byte-source.ts';
+import { type ByteSource, type ModelSource, readExactly } from '../sources/byte-source.ts';
 import { configJsonOfGguf, hasInterleavedHeads } from './config.ts';
 import { decodeTensor } from './decode-blocks.ts';
-import { readGgufHeader } from './header.ts';
 import { MetadataReader } from './metadata-reader.ts';
+import { ggufPartsOf, readGgufFiles } from './split-files.ts';
 import { tokenizerConfigOfGguf, tokenizerJsonOfGguf } from './tokenizer.ts';
 import { ggufWeights } from './weights.ts';
 
@@ -29,19 +29,14 @@ const frequencyFactors = 'rope_freqs.weight';
 /** Above any head. */
 const maxFrequencies = 65_536;
 
-/** Throws InvalidFileError, InvalidConfigError, UnsupportedError or AbortedError. */
-export async function openGguf(source: ByteSource, options: ReadOptions = {}): Promise<GgufModel> {
-  const { metadata: values, tensors } = await readGgufHeader(source, options);
+/**
+ * A GGUF file, or the folder of a model that has no config.json: one GGUF file or all of a split one. Throws
+ * InvalidFileError, InvalidConfigError, UnsupportedError or AbortedError.
+ */
+export async function openGguf(model: ModelSource | ByteSource, options: ReadOptions = {}): Promise<GgufModel> {
+  const parts = 'read' in model ? [model] : await ggufPartsOf(model, options);
+  const { source, metadata: values, tensors } = await readGgufFiles(parts, options);
   const metadata = new MetadataReader(values, source.name);
-  const parts = metadata.count('split.count', 1);
-  if (parts > 1) {
-    throw new UnsupportedError({
-      what: `${source.name} is one of several files of a model.`,
-      got: `${parts} parts`,
-      expected: 'one file',
-      fix: 'merge them with llama-gguf-split --merge',
-    });
-  }
   const factors = await readFactors(source, tensors.get(frequencyFactors), options);
   const config = parseConfig(fromLlamaFamily(configJsonOfGguf(metadata, tensors, factors)));
   if (factors !== undefined && factors.length !== config.headDim / 2) {
