@@ -80,6 +80,11 @@ export default defineConfig({
       },
       {
         extends: true as const,
+        root: 'apps/bench',
+        test: { name: 'bench page', include: ['{src,test}/**/*.test.ts'], exclude, env, testTimeout: 120_000 },
+      },
+      {
+        extends: true as const,
         root: 'packages/cpu',
         test: { name: 'cpu, relaxed SIMD', include: ['src/**/*.test.ts'], execArgv: relaxedSimd },
       },
