@@ -182,7 +182,7 @@ export class Playground {
       let count = 0;
       let continued = prompt;
       let finish = 'stopped';
-      this.store.update({ generating: true, generation: null });
+      this.store.update({ generating: true, generation: null, change: null });
       try {
         for await (const { text, finishReason } of session.generate({ ...optionsOf(sampling), signal })) {
           if (signal.aborted) break;

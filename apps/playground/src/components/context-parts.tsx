@@ -8,7 +8,7 @@ import { PartEditor } from './part-editor.tsx';
 import { ShareButtons } from './share-buttons.tsx';
 
 export function ContextParts({ playground }: { readonly playground: Playground }) {
-  const { parts, ids } = usePlayground(playground);
+  const { parts, ids, generating } = usePlayground(playground);
   const [count, setCount] = useState(1);
   const add = () => {
     void playground.addPart(`Text ${count + 1}`, '');
@@ -24,7 +24,12 @@ export function ContextParts({ playground }: { readonly playground: Playground }
       </div>
       <p className="note">Paste or type; drop files anywhere. The last text is the one that is continued.</p>
       {parts.map((part, place) => (
-        <PartEditor key={part.key} playground={playground} part={part} place={place} count={parts.length} />
+        <PartEditor
+          key={part.key}
+          growing={generating && place === parts.length - 1}
+          {...{ playground, part, place }}
+          count={parts.length}
+        />
       ))}
       <div className="row">
         <button type="button" onClick={add}>
