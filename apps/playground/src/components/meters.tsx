@@ -35,7 +35,8 @@ export function Meters({ playground }: { readonly playground: Playground }) {
         <dd>{formatBytes(self)}</dd>
         <dt>Held now</dt>
         <dd>
-          {session === null ? '–' : `${formatBytes(session.contextBytes)} + table ${formatBytes(session.tableBytes)}`}
+          {session === null ? '–' : formatBytes(session.contextBytes)}
+          {session !== null && session.tableBytes > 0 && ` + table ${formatBytes(session.tableBytes)}`}
         </dd>
       </dl>
       <fieldset className="modes">

@@ -2,7 +2,7 @@
 
 import './training.css';
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from 'react';
-import { formatTime } from '../format.ts';
+import { formatCount, formatTime } from '../format.ts';
 import type { Playground } from '../playground.ts';
 import { Training } from '../training/training.ts';
 import type { TrainingState } from '../training/training-state.ts';
@@ -95,8 +95,8 @@ function Run({ state }: { readonly state: TrainingState }): ReactNode {
       </dl>
       {running !== null && (
         <p className="note">
-          {running.tokens} tokens of text
-          {running.heldOut > 0 && `, the last ${running.heldOut} of them set apart to measure on`}. Runs on{' '}
+          {formatCount(running.tokens)} tokens of text
+          {running.heldOut > 0 && `, the last ${formatCount(running.heldOut)} of them set apart to measure on`}. Runs on{' '}
           {running.device}.
         </p>
       )}

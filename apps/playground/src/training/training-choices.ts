@@ -15,7 +15,7 @@ export interface TrainingChoices {
 
 export const defaultChoices: TrainingChoices = {
   steps: 200,
-  learningRate: 0.001,
+  learningRate: 0.0005,
   contextLength: 128,
   batchSize: 4,
   sampleEvery: 20,
