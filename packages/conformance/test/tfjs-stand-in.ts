@@ -1,7 +1,8 @@
 /**
  * For machines on which no libtensorflow can be had: the calls that the CUDA backend makes of the native binding, answered
- * by tfjs-core on its own CPU backend. It shows that the backend's code is right, and nothing of TensorFlow. A tensor is a
- * place that several numbers may name (another shape, other types of the same bits), so that writes in place are seen by all.
+ * by tfjs-core on its own backends: WebAssembly, or plain JavaScript, which also has what WebAssembly lacks. It shows that
+ * the backend's code is right, and nothing of TensorFlow. A tensor is a place that several numbers may name (another shape,
+ * other types of the same bits), so that writes in place are seen by all.
  */
 
 import { createRequire } from 'node:module';
@@ -44,11 +45,22 @@ interface Tfjs {
   readonly tensor: Operation;
   split(x: Tensor, sizes: readonly number[], axis: number): Tensor[];
   engine(): { startScope(): void; endScope(): void };
+  enableProdMode(): void;
+  getBackend(): string;
+  setBackend(name: StandIn): Promise<boolean>;
 }
+
+/** The backends of tfjs that stand in. */
+export type StandIn = 'cpu' | 'wasm';
 
 const require = createRequire(import.meta.url);
 require('@tensorflow/tfjs-backend-cpu');
+require('@tensorflow/tfjs-backend-wasm');
 const tf = require('@tensorflow/tfjs-core') as Tfjs;
+tf.enableProdMode(); // else it tells every process to install tfjs-node
+
+/** What tfjs has no kernel of for WebAssembly. */
+const onlyOnCpu: ReadonlySet<string> = new Set(['Einsum', 'SegmentSum']);
 
 type Contents = Float32Array | Int32Array | Uint16Array | Int8Array;
 
@@ -117,9 +129,15 @@ function arrayOver({ place, dtype }: Entry): Contents {
   return dtype === half ? new Uint16Array(place.bytes) : new Int8Array(place.bytes);
 }
 
-/** The stand-in for the binding. */
+/** The stand-in for the binding, on the backend of tfjs that is named. */
+export async function standInBinding(name: StandIn): Promise<TfjsBinding> {
+  await tf.setBackend(name); // compiles it; from then on a change of backend takes effect at once
+  return new TfjsBinding(name);
+}
+
 export class TfjsBinding {
-  readonly TF_Version = `none: tfjs-core ${tf.version_core} stands in`;
+  readonly TF_Version: string;
+  readonly #backend: StandIn;
   readonly TF_ATTR_STRING = 0;
   readonly TF_ATTR_INT = 1;
   readonly TF_ATTR_FLOAT = 2;
@@ -128,6 +146,11 @@ export class TfjsBinding {
   readonly TF_ATTR_SHAPE = 5;
   readonly #entries = new Map<number, Entry>();
   #next = 0;
+
+  constructor(backend: StandIn) {
+    this.TF_Version = `none: tfjs-core ${tf.version_core} stands in, on its ${backend} backend`;
+    this.#backend = backend;
+  }
 
   isUsingGpuDevice(): boolean {
     return false;
@@ -194,6 +217,8 @@ export class TfjsBinding {
   #compute(name: string, values: Values, inputs: readonly Entry[]): Entry {
     const compute = computes[name];
     if (compute === undefined) throw new Error(`Op type not registered '${name}'`);
+    const backend = onlyOnCpu.has(name) ? 'cpu' : this.#backend;
+    if (tf.getBackend() !== backend) void tf.setBackend(backend);
     tf.engine().startScope();
     try {
       const tensors = inputs.map((entry) =>
