@@ -6,7 +6,7 @@ import type { TrainingHistory } from './training-protocol.ts';
 import { noHistory } from './training-protocol.ts';
 
 /** `unknown` until the worker has looked whether a run was kept. */
-export type TrainingPhase = 'unknown' | 'none' | 'preparing' | 'running' | 'ending' | 'paused' | 'stopped' | 'finished';
+type TrainingPhase = 'unknown' | 'none' | 'preparing' | 'running' | 'ending' | 'paused' | 'stopped' | 'finished';
 
 export interface TrainingState {
   readonly phase: TrainingPhase;
