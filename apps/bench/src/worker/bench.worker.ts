@@ -7,23 +7,32 @@ import type { Job, JobProgress } from '../jobs.ts';
 import { describeDevice } from './describe-device.ts';
 import { runJob } from './run-job.ts';
 
+/** A function of the page: it answers when it has been called. */
+type Told<T> = (value: T) => void | Promise<void>;
+
 let running: AbortController | null = null;
 
 const api = {
   device: (): Promise<DeviceReport> => describeDevice(),
-  async run(
-    job: Job,
-    onProgress: (progress: JobProgress) => void,
-    onPartial: (result: AnyResult) => void,
-  ): Promise<AnyResult> {
+  async run(job: Job, onProgress: Told<JobProgress>, onPartial: Told<AnyResult>): Promise<AnyResult> {
     const controller = new AbortController();
     running = controller;
-    const { signal } = controller;
-    return runJob(job, {
-      signal,
-      onProgress: ({ what, share }) => onProgress({ what, share }),
-      onPartial: (result) => onPartial(result),
-    });
+    // What is told goes by channels of its own: the page has to have it before it hears of the end.
+    let progress: Promise<void> = Promise.resolve();
+    let partial: Promise<void> = Promise.resolve();
+    try {
+      return await runJob(job, {
+        signal: controller.signal,
+        onProgress({ what, share }) {
+          progress = Promise.resolve(onProgress({ what, share }));
+        },
+        onPartial(result) {
+          partial = Promise.resolve(onPartial(result));
+        },
+      });
+    } finally {
+      await Promise.all([progress, partial]);
+    }
   },
   cancel(): void {
     running?.abort();
