@@ -111,7 +111,7 @@ export function benchCommand(output: BenchOutput): Command {
       parseVariants,
     )
     .option('--context-dtype <dtype>', 'f32 or f16, of contexts and of the baseline’s KV cache', parseDtype, 'f32')
-    .option('--weight-dtype <dtype>', 'f32, f16 or i8, of both models’ matrices', parseWeightDtype, 'f32')
+    .option('--weight-dtype <dtype>', 'f32, f16, i8, q8_0 or q4_1, of both models’ matrices', parseWeightDtype, 'f32')
     .option('--window <w>', 'tokens that an initial state is made of, in the InAttention model', parseCount, 3)
     .option(
       '--backend <name>',

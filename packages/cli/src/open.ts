@@ -50,7 +50,10 @@ export function withRunFlags(command: Command): Command {
 
 /** --weight-dtype, as every verb takes it that loads or plans a model. */
 export function weightDTypeOption(): Option {
-  return new Option('--weight-dtype <dtype>', 'what weights are kept in; auto: f16 for f16 files, else f32')
+  return new Option(
+    '--weight-dtype <dtype>',
+    'what weights are kept in; auto: as the files have them (f16, blocks of 8 and 4 bits), else f32',
+  )
     .choices(['auto', ...weightDTypes])
     .default('auto');
 }

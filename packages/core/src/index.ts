@@ -76,7 +76,17 @@ export {
   dequantizeBlocks,
   quantizeBlocks,
 } from './tensor/block-scaled.ts';
-export { bytesPerElement, type DType, dtypeOf, type HostArray, hostArray } from './tensor/dtype.ts';
+export {
+  type BlockDType,
+  blockElements,
+  bytesPerElement,
+  type DType,
+  dtypeOf,
+  type HostArray,
+  hostArray,
+  isBlockDType,
+} from './tensor/dtype.ts';
 export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './tensor/half.ts';
 export { checkShape, expectShape, formatShape, type Shape, sameShape, sizeOf } from './tensor/shape.ts';
 export { Tensor } from './tensor/tensor.ts';
+export { activationBlock, decodeWeightBlocks, encodeWeightBlocks, roundActivations } from './tensor/weight-blocks.ts';

@@ -24,6 +24,7 @@ export {
   subtract,
 } from './elementwise';
 export { matmul, matmulScratchBytes } from './matmul';
+export { matmulBlocks, matmulBlocksScratchBytes } from './matmul-blocks';
 export { copyBlock, permute } from './movement';
 export { maximum, sum } from './reduce';
 export { rmsNorm, rmsNormBackward } from './rms-norm';

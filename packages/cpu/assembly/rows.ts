@@ -4,6 +4,7 @@ import { expandBlocks, rowScaleBytes } from './block-scaled';
 import { storageShift } from './storage';
 import { argument, pass, runTasks } from './threads';
 import { addRow, addScaled } from './vector';
+import { expandWeightBlocks, weightBlockBytes } from './weight-blocks';
 
 /** Numbers that are worth a task of their own. */
 const taskNumbers: i32 = 16384;
@@ -53,7 +54,8 @@ function gatherTask(task: i32): void {
   const accumulate = argument(9) != 0;
   const out = <usize>argument(10);
   const step = argument(11);
-  const rowBytes = (<usize>width) << storageShift(storage);
+  const inBlocks = storage < 0;
+  const rowBytes = inBlocks ? <usize>(width / 32) * weightBlockBytes(storage) : (<usize>width) << storageShift(storage);
   const end = min(argument(4), (task + 1) * step);
   for (let i = task * step; i < end; i += 1) {
     const id = load<i32>(ids + ((<usize>i) << 2));
@@ -66,6 +68,10 @@ function gatherTask(task: i32): void {
     const page = (<usize>(row / rowsPerPage)) << 2;
     const inPage = <usize>(row % rowsPerPage);
     const source = <usize>load<u32>(pages + page) + inPage * rowBytes;
+    if (inBlocks) {
+      expandWeightBlocks(target, source, storage, width / 32, accumulate);
+      continue;
+    }
     if (storage > 1) {
       const own = <usize>load<u32>(scales + page) + inPage * rowScaleBytes(width, storage);
       expandBlocks(target, source, own, 0, width, storage, accumulate);

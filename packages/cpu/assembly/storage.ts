@@ -1,12 +1,12 @@
 /**
- * How a matrix of weights is stored, and its rows as floats: 0 f32, 1 f16, otherwise i8 in blocks of so many elements, each
- * with a scale (block-scaled.ts).
+ * How a matrix of weights is stored, and its rows as floats: 0 f32, 1 f16, above i8 in blocks of so many elements, each
+ * with a scale (block-scaled.ts), below q4_1 and q8_0 (weight-blocks.ts; their products are in matmul-blocks.ts).
  */
 
 import { expandBlocks, rowScaleBytes } from './block-scaled';
 import { setRow } from './vector';
 
-/** log₂ of the bytes of an element. */
+/** log₂ of the bytes of an element; not of q4_1 and q8_0. */
 @inline
 export function storageShift(storage: i32): usize {
   return storage == 0 ? 2 : storage == 1 ? 1 : 0;

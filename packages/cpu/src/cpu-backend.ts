@@ -67,7 +67,8 @@ export async function createCpuBackend(options: CpuBackendOptions = {}): Promise
       },
     },
     capabilities: {
-      weightDTypes: ['f32', 'f16', 'i8'],
+      weightDTypes: ['f32', 'f16', 'i8', 'q8_0', 'q4_1'],
+      integerProducts: ['q8_0', 'q4_1'],
       contextDTypes: ['f32', 'f16'],
       maxBufferBytes: heap.maxBytes,
       maxTotalBytes: heap.maxBytes,

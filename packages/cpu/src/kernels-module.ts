@@ -40,6 +40,20 @@ export interface Kernels {
     scratch: Address,
   ): void;
   matmulScratchBytes(rows: number, columns: number, inner: number): number;
+  matmulBlocks(
+    a: Address,
+    b: Address,
+    out: Address,
+    rows: number,
+    columns: number,
+    inner: number,
+    storage: number,
+    scale: number,
+    accumulate: Flag,
+    scratch: Address,
+  ): void;
+  /** For all threads together. */
+  matmulBlocksScratchBytes(rows: number, inner: number): number;
   setThreads(count: number): void;
   stopThreads(): void;
   gatherRows(

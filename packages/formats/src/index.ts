@@ -7,7 +7,7 @@ export { type GgufOptions, ggufContent } from './convert/gguf-content.ts';
 export { type ContentOptions, type SafetensorsOptions, safetensorsContent } from './convert/safetensors-content.ts';
 export { huggingFaceConfig, type Switches, switchedConfig } from './convert/target-config.ts';
 export { Fingerprint } from './fingerprint.ts';
-export { splitQ80 } from './gguf/decode-blocks.ts';
+export { blockHalves, blocksAs, splitQ80 } from './gguf/stored-blocks.ts';
 export { type FingerprintedWeights, modelFingerprint } from './model-fingerprint.ts';
 export { type ModelFiles, openConfig, openModelFiles, openTokenizer } from './open-model-files.ts';
 export { parseTokens } from './parse-tokens.ts';

@@ -10,17 +10,13 @@ export { generate, type RecoverOptions } from './generation/generate.ts';
 export { type BatchOptions, generateBatch } from './generation/generate-batch.ts';
 export { type LoadOptions, loadModel } from './load-model.ts';
 export { Model, type ModelParts, type PlaceWeights, type SessionOptions } from './model.ts';
-export {
-  checkWeightDType,
-  type NamedWeight,
-  placeWeight,
-  type WantedWeightDType,
-  weightDTypeOf,
-} from './place-weight.ts';
+export { placeWeight } from './place-blocks.ts';
+export { checkWeightDType, type NamedWeight } from './place-weight.ts';
 export type { Progress } from './progress.ts';
 export { Random } from './sampling/random.ts';
 export { type Sample, Sampler, type SamplerState, type SamplingOptions } from './sampling/sampler.ts';
 export { parseSession, type SavedSession, serializeSession } from './saved-session.ts';
 export { type Content, Session } from './session.ts';
 export type { RunOptions } from './session-decoder.ts';
+export { placementOf, type WantedWeightDType, type WeightPlacement } from './weight-placement.ts';
 export { yieldToEventLoop } from './yield-to-event-loop.ts';

@@ -1,10 +1,14 @@
 /** GGUF files on a device: kept in what holds their numbers, and the same model as the folder they were made from. */
 
+import type { Backend, Tensor } from '@inattention/core';
+import { weightBytes as weightBytesOf } from '@inattention/core/math';
+import { createHostBackend } from '@inattention/core/testing';
 import { createCpuBackend } from '@inattention/cpu';
 import {
   bytesSource,
   filesInMemory,
   ggufContent,
+  openModelFiles,
   openWeights,
   parseConfig,
   serializeConfig,
@@ -13,6 +17,7 @@ import {
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { randomWeights } from './create-model.ts';
 import { loadModel } from './load-model.ts';
+import { placementOf, type WantedWeightDType } from './weight-placement.ts';
 
 const config = parseConfig({
   model_type: 'inattention',
@@ -40,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => backend.dispose());
 
-async function gguf(type: 'F32' | 'F16' | 'Q8_0') {
+async function gguf(type: 'F32' | 'F16' | 'Q8_0' | 'Q4_1') {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of ggufContent(config, await openWeights(folder), { type, tokenizerJson: null })) {
     pieces.push(new Uint8Array(piece));
@@ -48,8 +53,8 @@ async function gguf(type: 'F32' | 'F16' | 'Q8_0') {
   return bytesSource(await new Blob(pieces).arrayBuffer(), 'model.gguf');
 }
 
-async function logitsOf(source: Parameters<typeof loadModel>[0], weightDType: 'auto' | 'f32') {
-  using model = await loadModel(source, backend, { weightDType });
+async function logitsOf(source: Parameters<typeof loadModel>[0], weightDType: WantedWeightDType, on = backend) {
+  using model = await loadModel(source, on, { weightDType });
   using session = model.createSession();
   await session.append(ids);
   return { logits: await session.nextLogits(), kept: model.weightDType };
@@ -72,6 +77,56 @@ it.each([
   const worst = Math.max(...compact.logits.map((logit, i) => Math.abs(logit - (expanded.logits[i] as number))));
   expect(worst).toBeLessThan(1e-5 * largest);
   expect(expanded.logits).not.toEqual((await logitsOf(folder, 'auto')).logits);
+});
+
+it('keeps the blocks of a Q4_1 file bit for bit, and those of Q8_0 beside them', async () => {
+  const source = await gguf('Q4_1');
+  const files = await openModelFiles(source);
+  using model = await loadModel(source, backend);
+  expect(model.weightDType).toBe('q4_1');
+  const { embedding, layers } = model.weights;
+  const kept: [string, Tensor, string][] = [
+    ['model.embed_tokens.weight', embedding, 'q8_0'],
+    ['model.layers.1.self_attn.q_proj.weight', layers[1]?.query as Tensor, 'q4_1'],
+    ['model.layers.0.mlp.down_proj.weight', layers[0]?.down as Tensor, 'q4_1'],
+  ];
+  for (const [name, tensor, dtype] of kept) {
+    expect(tensor.dtype).toBe(dtype);
+    const bytes = await files.weights.readBytes(name);
+    expect(new Uint8Array(await backend.read(tensor.buffer, 0, bytes.length))).toEqual(bytes);
+  }
+});
+
+it('says what a Q4_1 file takes to the byte, before and after it is loaded', async () => {
+  const source = await gguf('Q4_1');
+  const { weights: files } = await openModelFiles(source);
+  const before = backend.ledger.live('weights');
+  using model = await loadModel(source, backend);
+  const { weightBytes } = placementOf(config, files.tensors, 'auto');
+  expect(backend.ledger.live('weights') - before).toBe(weightBytes);
+  expect(model.plan({ tokens: 9 }).rows.map((row) => row.weightBytes)).toEqual(Array(4).fill(weightBytes));
+  expect(model.plan({ tokens: 9, weightDType: 'f32' }).rows[0]?.weightBytes).toBe(weightBytesOf(config, 'f32'));
+});
+
+it('computes a Q4_1 file within the rounding of activations to 8 bits of its numbers in f32', async () => {
+  const source = await gguf('Q4_1');
+  const [blocks, expanded] = [await logitsOf(source, 'auto'), await logitsOf(source, 'f32')];
+  const largest = Math.max(...expanded.logits.map(Math.abs));
+  const worst = Math.max(...blocks.logits.map((logit, i) => Math.abs(logit - (expanded.logits[i] as number))));
+  expect(worst).toBeLessThan(3e-2 * largest);
+  expect(worst).toBeGreaterThan(1e-4 * largest); // they are rounded
+});
+
+it.each([
+  [['f32', 'f16', 'i8'], 'i8', 'i8'],
+  [['f32', 'f16'], 'f32', 'f32'],
+] as const)('puts a Q4_1 file into what a backend of %j has: %s', async (weightDTypes, dtype, embedding) => {
+  const other: Backend = createHostBackend();
+  const limited = { ...other, capabilities: { ...other.capabilities, weightDTypes } };
+  using model = await loadModel(await gguf('Q4_1'), limited);
+  expect(model.weightDType).toBe(dtype);
+  expect(model.weights.embedding.dtype).toBe(embedding);
+  expect(model.plan({ tokens: 9 }).rows[0]?.weightBytes).toBe(limited.ledger.live('weights'));
 });
 
 it('refuses scales that are no numbers, by name', async () => {

@@ -1,7 +1,7 @@
 /** Puts a model's files on a device. Everything is checked before memory is taken; a failure leaves nothing behind. */
 
 import { type Backend, EagerOperations, type Tensor, throwIfAborted } from '@inattention/core';
-import { type ModelConfig, storedBytes, storedDType, type WeightDType, weightBytes } from '@inattention/core/math';
+import { type ModelConfig, storedBytes, type WeightDType } from '@inattention/core/math';
 import {
   type ByteSource,
   checkTensors,
@@ -14,16 +14,10 @@ import {
 } from '@inattention/formats';
 import { collectWeights, type DecoderWeights } from './decoder-weights.ts';
 import { type Model, modelOwning, type PlaceWeights } from './model.ts';
-import {
-  checkWeightDType,
-  placeHalves,
-  placeQ80,
-  placeWeight,
-  type WantedWeightDType,
-  weightDTypeOf,
-} from './place-weight.ts';
+import { checkWeightDType, placeFloats, placeHalves } from './place-weight.ts';
 import type { Progress } from './progress.ts';
 import type { RunOptions } from './session-decoder.ts';
+import { placementOf, type WantedWeightDType, type WeightPlacement } from './weight-placement.ts';
 import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
 export interface LoadOptions {
@@ -33,9 +27,11 @@ export interface LoadOptions {
   /** Bytes each table may take. Default: no limit. */
   readonly tableBudget?: number;
   /**
-   * What matrices are kept in. Default `auto`, which changes no number: f16 when all matrices of the files are F16, i8 when
-   * all are Q8_0, and the backend takes it, otherwise f32. `f16` halves the bytes of other files, rounding each number to 11 significant bits;
-   * `i8` takes a little over a quarter, in blocks of 32 with a scale each. Vectors stay f32; arithmetic is f32 in all.
+   * What matrices are kept in. Default `auto`: as the files have them, as far as the backend takes it (F16, Q8_0, Q4_0, Q4_1;
+   * `placementOf` has the rules), otherwise f32. `f16` halves the bytes of other files, rounding each number to 11 significant bits;
+   * `i8` takes a little over a quarter, in blocks of 32 with a scale each, `q8_0` and `q4_1` are GGUF's blocks of 8 and 4 bits.
+   * Vectors stay f32. Arithmetic is f32; products with q8_0 and q4_1 weights are in integers, of activations rounded to 8
+   * bits, where the backend says so (`capabilities.integerProducts`).
    */
   readonly weightDType?: WantedWeightDType;
   /**
@@ -62,13 +58,16 @@ export async function loadModel(
   const { weights: weightFiles } = files;
   const config = options.reconfigure?.(files.config) ?? files.config;
   if (config !== files.config) checkTensors(config, weightFiles.tensors);
-  const weightDType = chooseDType(options.weightDType ?? 'auto', weightFiles, weightNames(config), backend);
-  const place: PlaceWeights = (target, run) => placeFiles(weightFiles, config, weightDType, target, run);
+  const wanted = options.weightDType ?? 'auto';
+  if (wanted !== 'auto') checkWeightDType(backend, wanted);
+  const placement = placementOf(config, weightFiles.tensors, wanted, backend.capabilities.weightDTypes);
+  const place: PlaceWeights = (target, run) => placeFiles(weightFiles, config, placement, target, run);
   return modelOwning({
     operations: new EagerOperations(backend),
     config,
     weights: await place(backend, { signal, onProgress }),
-    weightDType,
+    weightDType: placement.weightDType,
+    weightBytes: placement.weightBytes,
     tokenizer: files.tokenizer,
     chatTemplate: files.chatTemplate,
     fingerprint: fingerprintOf(files, config),
@@ -87,21 +86,20 @@ function fingerprintOf(files: ModelFiles, config: ModelConfig): string {
 async function placeFiles(
   files: WeightFiles,
   config: ModelConfig,
-  weightDType: WeightDType,
+  { dtypes, weightBytes }: WeightPlacement,
   backend: Backend,
   { signal, onProgress }: RunOptions,
 ): Promise<DecoderWeights<Tensor>> {
-  const names = weightNames(config);
-  await backend.reserve(weightBytes(config, weightDType));
+  await backend.reserve(weightBytes);
   const tensors = new Map<string, Tensor>();
-  const bytesOf = (name: string) => storedBytes(files.tensors.get(name)?.shape ?? [], weightDType);
-  const total = names.reduce((bytes, name) => bytes + bytesOf(name), 0);
+  const bytesOf = (name: string, dtype: WeightDType) => storedBytes(files.tensors.get(name)?.shape ?? [], dtype);
   try {
+    const total = [...dtypes].reduce((bytes, [name, dtype]) => bytes + bytesOf(name, dtype), 0);
     let done = 0;
-    for (const name of names) {
+    for (const [name, dtype] of dtypes) {
       throwIfAborted(signal, 'Loading');
-      tensors.set(name, await readWeight(backend, files, name, weightDType, signal));
-      done += bytesOf(name);
+      tensors.set(name, await readWeight(backend, files, name, dtype, signal));
+      done += bytesOf(name, dtype);
       onProgress?.({ stage: 'load', done, total });
       await yieldToEventLoop();
     }
@@ -113,44 +111,23 @@ async function placeFiles(
   }
 }
 
-/** Names of the tensors that a decoder of this configuration reads. */
-function weightNames(config: ModelConfig): string[] {
-  const names: string[] = [];
-  collectWeights(config, (name) => names.push(name));
-  return names;
-}
-
-/** The dtype to load in. Throws UnsupportedError when one was asked for that the backend does not take. */
-function chooseDType(
-  wanted: WantedWeightDType,
-  { tensors }: WeightFiles,
-  names: readonly string[],
-  backend: Backend,
-): WeightDType {
-  if (wanted !== 'auto') {
-    checkWeightDType(backend, wanted);
-    return wanted;
-  }
-  const own = weightDTypeOf(names.flatMap((name) => tensors.get(name) ?? []));
-  return backend.capabilities.weightDTypes.includes(own) ? own : 'f32';
-}
-
 async function readWeight(
   backend: Backend,
   files: WeightFiles,
   name: string,
-  wanted: WeightDType,
+  kept: WeightDType,
   signal: AbortSignal | undefined,
 ): Promise<Tensor> {
   const options = signal === undefined ? {} : { signal };
   const { shape = [], dtype } = files.tensors.get(name) ?? {};
-  if (dtype === 'F16' && storedDType(shape, wanted) === 'f16') {
+  if (kept !== 'f32' && kept !== 'f16') {
+    const { placeFileBlocks } = await import('./place-blocks.ts');
+    return placeFileBlocks(backend, files, name, kept, options);
+  }
+  if (dtype === 'F16' && kept === 'f16') {
     const bytes = await files.readBytes(name, options);
     const { buffer, byteOffset, length } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
     return placeHalves(backend, name, shape, new Uint16Array(buffer, byteOffset, length / 2));
   }
-  if (dtype === 'Q8_0' && storedDType(shape, wanted) === 'i8') {
-    return placeQ80(backend, name, shape, await files.readBytes(name, options));
-  }
-  return placeWeight(backend, { name, shape, data: await files.read(name, options) }, wanted);
+  return placeFloats(backend, { name, shape, data: await files.read(name, options) }, kept);
 }

@@ -57,6 +57,8 @@ export interface ModelParts {
   readonly weights: DecoderWeights<Tensor>;
   /** What `weights` keep matrices in. Default f32. */
   readonly weightDType?: WeightDType;
+  /** Device bytes of the weights, where not all matrices are in `weightDType`. */
+  readonly weightBytes?: number;
   readonly tokenizer: Tokenizer | null;
   /** How conversations are written as text. Default: the model does not say. */
   readonly chatTemplate?: ChatTemplate | null;
@@ -90,11 +92,12 @@ interface Placed {
 
 export class Model {
   readonly config: ModelConfig;
-  /** What matrices are kept in. */
+  /** What matrices are kept in (some of them: `placementOf`). */
   readonly weightDType: WeightDType;
   readonly tokenizer: Tokenizer | null;
   /** How conversations are written as text; null when the model does not say. */
   readonly chatTemplate: ChatTemplate | null;
+  readonly #weightBytes: number | undefined;
   readonly #fingerprint: string;
   /** That of weights that were changed, and the version it is of. */
   #changed: { readonly version: number; readonly fingerprint: Promise<string> } | null = null;
@@ -108,6 +111,7 @@ export class Model {
   constructor(parts: ModelParts) {
     this.config = parts.config;
     this.weightDType = parts.weightDType ?? 'f32';
+    this.#weightBytes = parts.weightBytes;
     this.tokenizer = parts.tokenizer;
     this.chatTemplate = parts.chatTemplate ?? null;
     this.#fingerprint = parts.fingerprint;
@@ -145,7 +149,9 @@ export class Model {
 
   /** Bytes each context mode would take with these weights, and which one `auto` picks. */
   plan(options: PlanOptions): ContextPlan {
-    return plan(this.config, { weightDType: this.weightDType, ...options });
+    const kept = options.weightDType === undefined && this.#weightBytes !== undefined;
+    const bytes = kept ? { weightBytes: this.#weightBytes } : {};
+    return plan(this.config, { weightDType: this.weightDType, ...bytes, ...options });
   }
 
   createSession(options: SessionOptions = {}): Session {

@@ -1,39 +1,16 @@
 /**
- * Puts a model's parameters on a device in the dtype its weights are kept in: f32 as they are, f16 rounded to nearest,
- * i8 in blocks. Numbers that a dtype cannot hold are refused by name, never clipped.
+ * Puts parameters on a device as f32, as they are, or as f16, rounded to nearest (dtypes in blocks: place-blocks.ts).
+ * Numbers that a dtype cannot hold are refused by name, never clipped.
  */
 
-import {
-  type Backend,
-  encodeFloat16,
-  NonFiniteError,
-  quantizeBlocks,
-  Tensor,
-  UnsupportedError,
-} from '@inattention/core';
-import { storedDType, type WeightDType } from '@inattention/core/math';
-import { splitQ80 } from '@inattention/formats';
+import { type Backend, encodeFloat16, NonFiniteError, Tensor, UnsupportedError } from '@inattention/core';
+import type { WeightDType } from '@inattention/core/math';
 
 /** A parameter's name in the files, its shape, and its numbers. */
 export interface NamedWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Float32Array;
-}
-
-/** What weights are kept in, or `auto`: as the file has them, where that loses nothing (see `weightDTypeOf`). */
-export type WantedWeightDType = WeightDType | 'auto';
-
-/**
- * The dtype that keeps a file's numbers exactly: f16 when all its matrices are F16, i8 when all are Q8_0, whose blocks i8
- * takes over; otherwise f32 (for BF16 too, whose range f16 does not have).
- */
-export function weightDTypeOf(
-  tensors: Iterable<{ readonly dtype: string; readonly shape: readonly number[] }>,
-): WeightDType {
-  const dtypes = new Set([...tensors].filter(({ shape }) => shape.length > 1).map(({ dtype }) => dtype));
-  if (dtypes.size !== 1) return 'f32';
-  return dtypes.has('F16') ? 'f16' : dtypes.has('Q8_0') ? 'i8' : 'f32';
 }
 
 /** Throws UnsupportedError unless the backend takes weights of `dtype`. */
@@ -48,14 +25,9 @@ export function checkWeightDType(backend: Backend, dtype: WeightDType): void {
   });
 }
 
-/**
- * A parameter on the device, in `wanted` or, where its shape does not allow that, in f32 (`storedDType`). Throws
- * NonFiniteError for infinities, NaN and numbers beyond f16, OutOfMemoryError.
- */
-export function placeWeight(backend: Backend, { name, shape, data }: NamedWeight, wanted: WeightDType): Tensor {
+/** A parameter on the device. Throws NonFiniteError for infinities, NaN and numbers beyond f16, OutOfMemoryError. */
+export function placeFloats(backend: Backend, { name, shape, data }: NamedWeight, dtype: 'f32' | 'f16'): Tensor {
   checkFinite(name, data);
-  const dtype = storedDType(shape, wanted);
-  if (dtype === 'i8') return Tensor.fromBlocks(backend, quantizeBlocks(data, shape, { name }), 'weights');
   if (dtype === 'f32') return Tensor.from(backend, data, shape, 'weights');
   const bits = encodeFloat16(data);
   const overflow = firstNonFinite(bits);
@@ -77,15 +49,8 @@ export function placeHalves(backend: Backend, name: string, shape: readonly numb
   return Tensor.from(backend, bits, shape, 'weights');
 }
 
-/** A parameter stored as Q8_0 blocks, on the device as it is. Throws NonFiniteError, OutOfMemoryError. */
-export function placeQ80(backend: Backend, name: string, shape: readonly number[], bytes: Uint8Array): Tensor {
-  const { values, scales } = splitQ80(bytes);
-  const block = scales.findIndex((scale) => !Number.isFinite(scale));
-  if (block !== -1) throw notFinite(name, `a scale of ${scales[block]}`, block * 32);
-  return Tensor.fromBlocks(backend, { shape, values, scales, blockLength: 32 }, 'weights');
-}
-
-function checkFinite(name: string, data: Float32Array): void {
+/** Throws NonFiniteError for infinities and NaN. */
+export function checkFinite(name: string, data: Float32Array): void {
   for (let i = 0; i < data.length; i += 1) {
     if (!Number.isFinite(data[i])) throw notFinite(name, String(data[i]), i);
   }
@@ -96,7 +61,8 @@ function firstNonFinite(bits: Uint16Array): number {
   return bits.findIndex((half) => (half & 0x7c00) === 0x7c00);
 }
 
-function notFinite(name: string, value: string, index: number): NonFiniteError {
+/** The error for a value of a weight that is no number. */
+export function notFinite(name: string, value: string, index: number): NonFiniteError {
   return new NonFiniteError({
     what: `The weight "${name}" holds a value that is not a number.`,
     got: `${value} at element ${index}`,

@@ -1,7 +1,16 @@
 /** Models whose matrices are kept in f32, f16 and i8: what loading chooses, what it takes, what it refuses. */
 
-import { type Backend, decodeFloat16, dequantizeBlocks, encodeFloat16, quantizeBlocks } from '@inattention/core';
-import { type WeightDType, weightBytes, weightDTypes } from '@inattention/core/math';
+import {
+  type Backend,
+  type BlockDType,
+  decodeFloat16,
+  decodeWeightBlocks,
+  dequantizeBlocks,
+  encodeFloat16,
+  encodeWeightBlocks,
+  quantizeBlocks,
+} from '@inattention/core';
+import { storedDType, type WeightDType, weightBytes, weightDTypes } from '@inattention/core/math';
 import { createHostBackend } from '@inattention/core/testing';
 import { type WeightDType as StoredDType, serializeConfig, writeSafetensors } from '@inattention/formats';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +18,7 @@ import { config, folder, modelFiles } from '../test/small-model.ts';
 import { createModel, randomWeights } from './create-model.ts';
 import { loadModel } from './load-model.ts';
 import type { Model } from './model.ts';
-import { weightDTypeOf } from './place-weight.ts';
+import { placementOf } from './weight-placement.ts';
 
 const seeds = { seed: 3, deviation: 0.3, windowDeviation: 0.2 };
 
@@ -36,6 +45,13 @@ async function logitsOf(model: Model): Promise<Float32Array> {
   using session = model.createSession({ context: 'tables' });
   await session.append([1, 2, 3, 200, 2]);
   return await session.nextLogits();
+}
+
+/** The numbers that blocks hold of `data`. */
+function inBlocks(dtype: BlockDType, data: Float32Array): Float32Array {
+  const numbers = new Float32Array(data.length);
+  decodeWeightBlocks(dtype, encodeWeightBlocks(dtype, data, 'w'), numbers);
+  return numbers;
 }
 
 /** A host backend that takes only some dtypes. */
@@ -69,7 +85,8 @@ describe('by default', () => {
   });
 
   test('vectors alone decide nothing', () => {
-    expect(weightDTypeOf([{ dtype: 'F16', shape: [4] }])).toBe('f32');
+    const tensors = new Map([['model.norm.weight', { dtype: 'F16', shape: [4] }]]);
+    expect(placementOf(config, tensors, 'auto').weightDType).toBe('f32');
   });
 });
 
@@ -94,8 +111,13 @@ describe('on demand', () => {
       f32: data,
       f16: decodeFloat16(encodeFloat16(data)),
       i8: dequantizeBlocks(quantizeBlocks(data, shape)),
+      q4_1: inBlocks('q4_1', data),
+      q8_0: inBlocks('q8_0', data),
     };
-    expect(await query?.readFloat32()).toEqual(held[weightDType]);
+    const kept = storedDType(shape, weightDType); // rows of q8_0 are multiples of 64
+    expect(kept).toBe(weightDType === 'q8_0' ? 'f32' : weightDType);
+    expect(query?.dtype).toBe(kept);
+    expect(await query?.readFloat32()).toEqual(held[kept]);
     expect(model.weights.norm.dtype).toBe('f32');
     using created = createModel(config, backend, { ...seeds, weightDType });
     expect(await logitsOf(created)).toEqual(await logitsOf(model));
@@ -104,11 +126,14 @@ describe('on demand', () => {
     expect(backend.ledger.snapshot().liveTotal).toBe(0);
   });
 
-  test('bytes of the dtypes are as stated: 4, 2 and 9/8 a number', () => {
+  test('bytes of the dtypes are as stated: 32, 16, 9, 8.5 and 5 bits a number', () => {
     const wide = { ...config, hiddenSize: 4096, positionEmbeddingType: 'none' as const };
-    const [f32, f16, i8] = weightDTypes.map((dtype) => weightBytes(wide, dtype)) as [number, number, number];
-    expect(f16 / f32).toBeCloseTo(0.5, 2);
-    expect(i8 / f32).toBeCloseTo(9 / 32, 2);
+    const bits = { f32: 32, f16: 16, i8: 9, q8_0: 8.5, q4_1: 5 };
+    for (const dtype of weightDTypes) {
+      expect(
+        weightBytes({ ...wide, intermediateSize: 4096 }, dtype) / weightBytes({ ...wide, intermediateSize: 4096 }),
+      ).toBeCloseTo(bits[dtype] / 32, 2);
+    }
   });
 
   test('matrices whose rows are no whole words stay f32', async () => {
@@ -121,7 +146,7 @@ describe('on demand', () => {
     expect(await logitsOf(model)).toHaveLength(256);
   });
 
-  test.each(['f16', 'i8'] as const)(
+  test.each(['f16', 'i8', 'q8_0', 'q4_1'] as const)(
     '%s is refused before memory is taken where a backend lacks it',
     async (weightDType) => {
       const backend = limited('f32');
@@ -136,6 +161,8 @@ describe('on demand', () => {
     ['a number beyond f16', 'F32', 'f16', 1e5],
     ['NaN, in f16', 'F32', 'f16', Number.NaN],
     ['NaN, in i8', 'F32', 'i8', Number.NaN],
+    ['NaN, in q4_1', 'F32', 'q4_1', Number.NaN],
+    ['a number beyond its scales, in q4_1', 'F32', 'q4_1', -1e5],
     ['infinity in an f16 file', 'F16', 'f16', Number.POSITIVE_INFINITY],
     ['NaN in an f16 file, in i8', 'F16', 'i8', Number.NaN],
   ] as const)('%s is refused by name, and nothing stays', async (_, stored, weightDType, value) => {

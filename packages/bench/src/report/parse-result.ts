@@ -71,7 +71,7 @@ const schema: v.GenericSchema<unknown, SweepResult> = v.object({
   device: text,
   shape: text,
   dtype,
-  weightDType: v.exactOptional(v.picklist(['f32', 'f16', 'i8'])),
+  weightDType: v.exactOptional(v.picklist(['f32', 'f16', 'i8', 'q8_0', 'q4_1'])),
   window: count,
   positions: v.exactOptional(v.picklist(['rope', 'alibi', 'learned', 'none'])),
   parameters: perModel,

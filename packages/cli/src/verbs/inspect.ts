@@ -12,6 +12,7 @@ import {
 } from '@inattention/core/math';
 import { type ModelFiles, openModelFiles } from '@inattention/formats';
 import { openModelAt } from '@inattention/formats/node';
+import { placementOf } from '@inattention/model';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import type { Terminal } from '../terminal.ts';
@@ -62,8 +63,11 @@ function describe({ config, weights, tokenizer, chatTemplate, fingerprint }: Mod
       contextModes: [...contextModes],
       /** null: no limit of its own. */
       maxTokens: longest[config.positionEmbeddingType],
-      /** Device bytes of the weights, rotary angles and slopes included. */
-      weightBytes: Object.fromEntries(weightDTypes.map((dtype) => [dtype, weightBytes(config, dtype)])),
+      /** Device bytes of the weights, rotary angles and slopes included; auto: as the files have them. */
+      weightBytes: {
+        auto: placementOf(config, weights.tensors, 'auto').weightBytes,
+        ...Object.fromEntries(weightDTypes.map((dtype) => [dtype, weightBytes(config, dtype)])),
+      },
       contextBytesPerToken: Object.fromEntries(perToken),
     },
   };

@@ -2,10 +2,10 @@
 
 import { formatBytes } from '@inattention/bench';
 import { modelFolder } from '@inattention/bench/node';
-import { type ContextDType, type ContextPlan, plan, type WeightDType } from '@inattention/core/math';
+import { type ContextDType, type ContextPlan, type ModelConfig, plan } from '@inattention/core/math';
 import { type ByteSource, type ModelSource, openConfig, openModelFiles, openWeights } from '@inattention/formats';
 import { openModelAt } from '@inattention/formats/node';
-import { type WantedWeightDType, weightDTypeOf } from '@inattention/model';
+import { placementOf, type WantedWeightDType } from '@inattention/model';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import { weightDTypeOption } from '../open.ts';
@@ -54,19 +54,26 @@ async function run(flags: PlanFlags, terminal: Terminal): Promise<void> {
   const planned = plan(config, {
     tokens: flags.tokens,
     dtype: flags.contextDtype,
-    weightDType: await weightDTypeOfFiles(source, flags.weightDtype),
+    ...(await weightsOf(source, config, flags.weightDtype)),
     ...(flags.distinct !== undefined && { distinct: flags.distinct }),
     ...(flags.budget !== undefined && { budget: flags.budget }),
   });
   terminal.out(flags.json ? `${JSON.stringify(planned)}\n` : planReport(planned));
 }
 
-/** What loading would keep the weights in; f32 for a folder that has none. */
-async function weightDTypeOfFiles(source: ModelSource | ByteSource, wanted: WantedWeightDType): Promise<WeightDType> {
-  if (wanted !== 'auto') return wanted;
-  if ('read' in source) return weightDTypeOf((await openModelFiles(source)).weights.tensors.values());
+/** What loading would keep the weights in, and their bytes; f32 for a folder that has none. */
+async function weightsOf(source: ModelSource | ByteSource, config: ModelConfig, wanted: WantedWeightDType) {
+  if (wanted !== 'auto') return { weightDType: wanted };
+  const tensors = await tensorsOf(source);
+  if (tensors === null) return {};
+  const { weightDType, weightBytes } = placementOf(config, tensors, wanted);
+  return { weightDType, weightBytes };
+}
+
+async function tensorsOf(source: ModelSource | ByteSource) {
+  if ('read' in source) return (await openModelFiles(source)).weights.tensors;
   const file = (await source.open('model.safetensors')) ?? (await source.open('model.safetensors.index.json'));
-  return file === null ? 'f32' : weightDTypeOf((await openWeights(source)).tensors.values());
+  return file === null ? null : (await openWeights(source)).tensors;
 }
 
 function planReport(planned: ContextPlan): string {

@@ -46,7 +46,7 @@ export type ToleranceOperation =
   | 'gradient';
 
 /** dtype of the stored operand: weights, or context rows. Arithmetic is f32 in all. */
-export type StoredDType = 'f32' | 'f16' | 'i8';
+export type StoredDType = 'f32' | 'f16' | 'i8' | 'q8_0' | 'q4_1';
 
 export interface ToleranceRule {
   readonly operation: ToleranceOperation;
@@ -77,6 +77,8 @@ export const tolerances: readonly ToleranceRule[] = [
   rule('gatherRows', 'f32', '*', exact, 'Copies rows.'),
   rule('gatherRows', 'f16', '*', exact, 'Every f16 is an f32.'),
   rule('gatherRows', 'i8', '*', { atol: smallestNormal, rtol: 2 ** -24 }, 'One product, a scale times an integer.'),
+  rule('gatherRows', 'q8_0', '*', exact, 'An f16 scale times an 8-bit integer is an f32.'),
+  rule('gatherRows', 'q4_1', '*', { atol: smallestNormal, rtol: 2 ** -24 }, 'An exact product, and one sum.'),
   rule('permute', 'f32', '*', exact, 'Copies numbers.'),
   rule('copyBlock', 'f32', '*', exact, 'Copies numbers.'),
   rule('max', 'f32', '*', { atol: smallestNormal, rtol: 0 }, 'One of its inputs, subnormals perhaps flushed.'),
@@ -111,6 +113,15 @@ export const tolerances: readonly ToleranceRule[] = [
   rule('matmul', 'f32', '*', { relativeToMax: 1e-5 }, 'As sum, over products that are rounded or fused.'),
   rule('matmul', 'f16', '*', { relativeToMax: 1e-5 }, 'f16 weights are read as they are and multiplied in f32.'),
   rule('matmul', 'i8', '*', { relativeToMax: 1e-5 }, 'A scale times a sum, or products of scaled integers: as f32.'),
+  ...(['q8_0', 'q4_1'] as const).map((dtype) =>
+    rule(
+      'matmul',
+      dtype,
+      '*',
+      { relativeToMax: 1e-5 },
+      'Of a as it is or, where products are in integers, rounded: as f32.',
+    ),
+  ),
   rule('scatterAddRows', 'f32', '*', { relativeToMax: 2e-6 }, 'A sum of the few rows that meet at one id.'),
 
   rule('rmsNorm', 'f32', '*', { relativeToMax: 2e-6 }, 'A sum of squares (no cancellation), a root, two products.'),
@@ -155,6 +166,15 @@ export const tolerances: readonly ToleranceRule[] = [
     '*',
     { relativeToMax: 2e-2 },
     'The reference keeps keys and values unrounded: 2⁻¹¹ per number, times scores of 30.',
+  ),
+  ...(['q8_0', 'q4_1'] as const).map((dtype) =>
+    rule(
+      'logits',
+      dtype,
+      '*',
+      { relativeToMax: 8e-2 },
+      'The reference does not round activations: up to max|x| / 254 in each product, which peaked attention amplifies.',
+    ),
   ),
   rule(
     'loss',

@@ -6,6 +6,7 @@
 import {
   type Backend,
   type BackendBuffer,
+  type BlockDType,
   type BlockScaledArray,
   type BlockScaling,
   blocksPerRow,
@@ -14,6 +15,7 @@ import {
   decodeFloat16,
   encodeFloat16,
   hostArray,
+  isBlockDType,
   sizeOf,
   type TensorView,
 } from '@inattention/core';
@@ -71,6 +73,11 @@ export class DeviceArrays {
     return this.#place('i8', shape, values, { blockLength, scales: placedScales, minimums: null });
   }
 
+  /** Weights in a GGUF file's blocks. They are not read back. */
+  encoded(dtype: BlockDType, shape: readonly number[], bytes: Uint8Array): TensorView {
+    return this.#place(dtype, shape, bytes);
+  }
+
   integers(shape: readonly number[], data?: ArrayLike<number>): TensorView {
     return this.#place('i32', shape, data === undefined ? null : Int32Array.from(data));
   }
@@ -96,8 +103,10 @@ export class DeviceArrays {
         `A kernel wrote outside of its result: ${(index - leading) * 4} bytes from its start.`,
       );
     });
-    const byteLength = sizeOf(view.shape) * bytesPerElement[view.dtype];
-    return hostArray(view.dtype, bytes.slice(leading * 4, leading * 4 + byteLength));
+    const { dtype } = view;
+    if (isBlockDType(dtype)) throw new ConformanceError(`Arrays of ${dtype} are not read back.`);
+    const byteLength = sizeOf(view.shape) * bytesPerElement[dtype];
+    return hostArray(dtype, bytes.slice(leading * 4, leading * 4 + byteLength));
   }
 
   /** Frees all arrays. */

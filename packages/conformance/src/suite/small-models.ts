@@ -54,7 +54,7 @@ export const smallModelWeights = { seed: 8, deviation: 0.3, windowDeviation: 0.3
 export function smallModel(
   backend: Backend,
   config: ModelConfig,
-  options: Pick<CreateOptions, 'weightDType' | 'tableBudget'> = {},
+  options: Pick<CreateOptions, 'weightDType' | 'tableBudget' | 'deviation'> = {},
 ): Model {
   return createModel(config, backend, { ...smallModelWeights, ...options });
 }

@@ -61,7 +61,9 @@ export class RecordingOperations implements Operations<Variable> {
         got: value.dtype,
         expected: 'f32',
         fix:
-          value.dtype === 'i8' ? 'load the model with f32 weights to train it' : 'cast it, or record it as a constant',
+          value.dtype === 'f16'
+            ? 'cast it, or record it as a constant'
+            : 'load the model with f32 weights to train it, or record it as a constant',
       });
     }
     return new Variable(value, true);
@@ -92,12 +94,13 @@ export class RecordingOperations implements Operations<Variable> {
     return this.record([input], (run) => scale(run, input.value, factor));
   }
 
-  /** Throws UnsupportedError when the gradient would have to flow through i8 weights. */
+  /** Throws UnsupportedError when the gradient would have to flow through weights in blocks. */
   linear(input: Variable, weight: Variable): Variable {
-    if (weight.value.dtype === 'i8' && input.differentiable) {
+    const { dtype } = weight.value;
+    if (dtype !== 'f32' && dtype !== 'f16' && input.differentiable) {
       throw new UnsupportedError({
-        what: 'Gradients do not flow through i8 weights.',
-        got: `i8 weights ${formatShape(weight.shape)}`,
+        what: `Gradients do not flow through ${dtype} weights.`,
+        got: `${dtype} weights ${formatShape(weight.shape)}`,
         expected: 'f32 or f16 weights',
         fix: 'load the model with f32 weights to train it, or with f16 weights to train before them',
       });

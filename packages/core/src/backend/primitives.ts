@@ -48,7 +48,7 @@ export interface MatmulArguments {
   readonly a: TensorView;
   /**
    * f32, or a dtype in `capabilities.weightDTypes`. i8 only with `transposeB`: stored [columns, inner] with blocks along
-   * `inner`; scales [columns, ceil(inner / blockLength)] per matrix.
+   * `inner`; scales [columns, ceil(inner / blockLength)] per matrix. q4_1 and q8_0 likewise, and without `transposeA`.
    */
   readonly b: TensorView;
   readonly out: TensorView;
@@ -71,7 +71,7 @@ export interface MatmulArguments {
 export interface GatherRowsArguments {
   /**
    * Each [rowsPerPage (the last may be shorter), width]; f32, or a dtype in `weightDTypes` or `contextDTypes`. All of one
-   * dtype; i8 with blocks along `width`, all of one length.
+   * dtype; i8 with blocks along `width`, all of one length; q4_1 and q8_0 with rows of whole blocks.
    */
   readonly pages: readonly TensorView[];
   readonly rowsPerPage: number;
@@ -113,7 +113,7 @@ export interface PermuteArguments {
 
 /**
  * Copies `outer` runs of `length` elements: out[outOffset + o·outStride + k] = input[inputOffset + o·inputStride + k].
- * Same dtype on both sides (any but i8); offsets, strides and length in elements. `input` and `out` may be regions of one
+ * Same dtype on both sides (any but i8, q4_1, q8_0); offsets, strides and length in elements. `input` and `out` may be regions of one
  * buffer if the regions read and written do not overlap. For f16, offsets, strides and length are even.
  */
 export interface CopyBlockArguments {
@@ -128,9 +128,9 @@ export interface CopyBlockArguments {
 }
 
 export interface Primitives {
-  /** out = value, any dtype but f16 and i8. */
+  /** out = value, f32, i32 or u32. */
   fill(args: { readonly out: TensorView; readonly value: number }): void;
-  /** out = input converted: f32 ↔ f16 (round to nearest even), i32 → f32, or a plain copy of equal dtypes (not i8). */
+  /** out = input converted: f32 ↔ f16 (round to nearest even), i32 → f32, or a plain copy of equal dtypes (not i8, q4_1, q8_0). */
   cast(args: UnaryArguments): void;
   add(args: BinaryArguments): void;
   subtract(args: BinaryArguments): void;

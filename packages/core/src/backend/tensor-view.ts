@@ -18,7 +18,7 @@ export interface TensorView {
   readonly byteOffset: number;
   readonly dtype: DType;
   readonly shape: Shape;
-  /** Set exactly for dtypes that are kept in blocks: i8. */
+  /** Set exactly for i8. q4_1 and q8_0 hold their scales themselves (tensor/weight-blocks.ts). */
   readonly blocks?: BlockScaling | undefined;
 }
 
@@ -29,7 +29,6 @@ export interface TensorView {
  *     number = scale · element  (+ minimum)
  *
  * i8 is symmetric: elements are −127 … 127 and `minimums` is null. K is a multiple of 4, so rows are whole words.
- * Formats with an offset per block (4 bits, say) set `minimums`; which dtypes a backend takes is in its capabilities.
  */
 export interface BlockScaling {
   /** A multiple of 16. */

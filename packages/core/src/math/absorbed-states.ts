@@ -64,7 +64,7 @@ export function absorbIntoQueries(model: ContextModel, layer: number, queries: T
   const { key, norm } = weights.layers[layer] as (typeof weights.layers)[number];
   return operations.scope(() => {
     // Weights in blocks are multiplied along their rows only: here they are wanted across.
-    const rows = key.dtype === 'i8' ? unpacked(model, key) : key;
+    const rows = key.dtype === 'f32' || key.dtype === 'f16' ? key : unpacked(model, key);
     const byGroup = operations.reshape(rows, [groups, headDim, hiddenSize]);
     const absorbed = operations.matmul(groupsFirst(model, queries), byGroup); // [G, T · H/G, D]
     return operations.multiply(headsAfterRows(model, absorbed, queries.shape[0] as number), norm);

@@ -35,6 +35,8 @@ export interface PlanOptions {
   readonly dtype?: ContextDType;
   /** What the matrices of the weights are kept in. Default f32. */
   readonly weightDType?: WeightDType;
+  /** Device bytes of the weights, where not all matrices are in `weightDType`. Default: all are. */
+  readonly weightBytes?: number;
 }
 
 export interface ContextPlanRow {
@@ -126,7 +128,7 @@ export function plan(config: ModelConfig, options: PlanOptions): ContextPlan {
   const distinct = options.distinct ?? bound;
   checkCount(distinct, 'distinct', Math.min(1, bound), bound);
   if (options.budget !== undefined) checkCount(options.budget, 'budget', 0, Number.MAX_SAFE_INTEGER);
-  const weights = weightBytes(config, weightDType);
+  const weights = options.weightBytes ?? weightBytes(config, weightDType);
   const rows = contextModes.map((mode) => planRow(config, mode, tokens, distinct, dtype, weights, options.budget));
   const work = (row: ContextPlanRow) => row.firstTokenFlops + answerLength * row.decodeFlops;
   const fitting = rows.filter((row) => row.fits).sort((a, b) => work(a) - work(b) || a.totalBytes - b.totalBytes);

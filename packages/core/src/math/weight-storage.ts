@@ -4,23 +4,23 @@
  */
 
 import { blockScaledBytes } from '../tensor/block-scaled.ts';
-import { bytesPerElement } from '../tensor/dtype.ts';
+import { type BlockDType, bytesPerElement } from '../tensor/dtype.ts';
 import { type Shape, sizeOf } from '../tensor/shape.ts';
 import type { ModelConfig } from './model-config.ts';
 import { ropeAnglesBytes } from './rope-angles.ts';
 
 /**
  * What a model's matrices are kept in. f32: 4 bytes a number. f16: 2. i8: 1, with an f32 scale per block of 32 along each
- * row (Q8_0's scheme), 9 bits a number in all.
+ * row (Q8_0's scheme), 9 bits a number in all. q8_0 and q4_1: a GGUF file's blocks of 32 as they are, 8.5 and 5 bits.
  */
-export type WeightDType = 'f32' | 'f16' | 'i8';
+export type WeightDType = 'f32' | 'f16' | 'i8' | BlockDType;
 
 /** All of them. */
-export const weightDTypes: readonly WeightDType[] = ['f32', 'f16', 'i8'];
+export const weightDTypes: readonly WeightDType[] = ['f32', 'f16', 'i8', 'q8_0', 'q4_1'];
 
 /**
  * The dtype a parameter of `shape` is kept in when the model's is `wanted`: that, or f32 for vectors and for matrices
- * whose rows would not be whole 4-byte words.
+ * whose rows would not be whole 4-byte words (of q4_1 and q8_0 only whole blocks are: 32 and 64 elements).
  */
 export function storedDType(shape: Shape, wanted: WeightDType): WeightDType {
   const rowBytes = (shape.at(-1) ?? 0) * bytesPerElement[wanted];

@@ -2,6 +2,7 @@
 
 import type { MatmulArguments } from '../backend/primitives.ts';
 import { ShapeError, UnsupportedError } from '../errors/errors.ts';
+import { isBlockDType } from '../tensor/dtype.ts';
 import { formatShape, type Shape, sameShape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { asRows, expectFloat, expectWeight, type OperationContext, produce } from './operation-context.ts';
@@ -15,17 +16,18 @@ export interface MatmulOptions {
 
 /**
  * op(a) op(b): [.., M, K] and [.., K, N] to [.., M, N]; equal batch axes, or one operand without any. `b` may be in a
- * storage dtype; i8 only transposed, else UnsupportedError.
+ * storage dtype; one in blocks (i8, q4_1, q8_0) only transposed, for q4_1 and q8_0 `a` not, else UnsupportedError.
  */
 export function matmul(context: OperationContext, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false, scale = 1 } = options;
   expectFloat(context, a, 'matmul: the first operand');
   expectWeight(context, b, 'matmul: the second operand');
-  if (b.dtype === 'i8' && !transposeB) {
+  const encoded = isBlockDType(b.dtype);
+  if ((b.dtype === 'i8' || encoded) && (!transposeB || (transposeA && encoded))) {
     throw new UnsupportedError({
-      what: 'matmul: i8 weights are multiplied transposed only: their blocks run along the inner axis.',
-      got: `${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} and ${formatShape(b.shape)} of i8`,
-      expected: 'weights stored [N, K], with transposeB',
+      what: `matmul: ${b.dtype} weights are multiplied transposed only: their blocks run along the inner axis.`,
+      got: `${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} and ${formatShape(b.shape)} of ${b.dtype}`,
+      expected: `weights stored [N, K], with transposeB${encoded ? ' and without transposeA' : ''}`,
       fix: 'keep these weights in f32 or f16',
     });
   }

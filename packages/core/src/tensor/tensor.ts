@@ -9,7 +9,16 @@ import type { BackendBuffer, BlockScaling, TensorView } from '../backend/tensor-
 import { DisposedError, DTypeError, InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import type { Purpose } from '../ledger/ledger.ts';
 import { type BlockScaledArray, checkBlocks, dequantizeBlocks, scalesShape } from './block-scaled.ts';
-import { bytesPerElement, type DType, dtypeOf, type HostArray, hostArray } from './dtype.ts';
+import {
+  type BlockDType,
+  blockElements,
+  bytesPerElement,
+  type DType,
+  dtypeOf,
+  type HostArray,
+  hostArray,
+  isBlockDType,
+} from './dtype.ts';
 import { decodeFloat16 } from './half.ts';
 import { checkShape, formatShape, type Shape, sizeOf } from './shape.ts';
 
@@ -51,14 +60,14 @@ export class Tensor implements TensorView {
     this.blocks = blocks;
   }
 
-  /** Takes memory for `shape`, contents undefined. Throws OutOfMemoryError, and DTypeError for i8, which needs scales. */
+  /** Takes memory for `shape`, contents undefined. Throws OutOfMemoryError, and DTypeError for i8, q4_1 and q8_0. */
   static allocate(backend: Backend, shape: Shape, dtype: DType, purpose: Purpose): Tensor {
     checkShape(shape, 'A tensor');
-    if (dtype === 'i8') {
+    if (dtype === 'i8' || isBlockDType(dtype)) {
       throw new DTypeError({
-        what: 'An i8 tensor cannot be made without scales.',
+        what: 'A tensor in blocks cannot be made without scales.',
         got: dtype,
-        fix: 'quantise numbers with quantizeBlocks and upload them with Tensor.fromBlocks',
+        fix: 'use Tensor.fromBlocks (i8) or Tensor.fromEncoded',
       });
     }
     const buffer = backend.allocate(sizeOf(shape) * bytesPerElement[dtype], purpose);
@@ -116,6 +125,29 @@ export class Tensor implements TensorView {
     return tensor;
   }
 
+  /** Takes memory and copies a GGUF file's blocks into it: rows of whole blocks, each row whole 4-byte words. */
+  static fromEncoded(backend: Backend, dtype: BlockDType, bytes: Uint8Array, shape: Shape, purpose: Purpose): Tensor {
+    checkShape(shape, 'A tensor');
+    const width = shape.at(-1) ?? 0;
+    const byteLength = sizeOf(shape) * bytesPerElement[dtype];
+    const whole = shape.length > 1 && width % blockElements === 0 && (width * bytesPerElement[dtype]) % 4 === 0;
+    if (!whole || bytes.byteLength !== byteLength) {
+      throw new ShapeError({
+        what: 'A tensor was given blocks that do not fill its shape.',
+        got: `${bytes.byteLength} bytes of ${dtype} for ${formatShape(shape)}`,
+        expected: whole ? `${byteLength} bytes` : 'rows of whole blocks and words',
+      });
+    }
+    const tensor = new Tensor(new Storage(backend, backend.allocate(byteLength, purpose)), dtype, [...shape], 0);
+    try {
+      backend.write(tensor.buffer, 0, bytes);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+    return tensor;
+  }
+
   get backend(): Backend {
     return this.#alive().backend;
   }
@@ -136,7 +168,7 @@ export class Tensor implements TensorView {
   /** A new tensor over the same bytes; both must be disposed of. Blocks keep the last axis. */
   reshape(shape: Shape): Tensor {
     checkShape(shape, 'reshape');
-    if (this.blocks !== undefined && (shape.length < 2 || shape.at(-1) !== this.shape.at(-1))) {
+    if (this.#inBlocks && (shape.length < 2 || shape.at(-1) !== this.shape.at(-1))) {
       throw new ShapeError({
         what: 'reshape must keep the last axis of a tensor kept in blocks.',
         got: `${formatShape(this.shape)} to ${formatShape(shape)}`,
@@ -175,7 +207,7 @@ export class Tensor implements TensorView {
 
   /** Overwrites the whole tensor; not one kept in blocks. */
   write(data: HostArray): void {
-    if (this.blocks !== undefined) {
+    if (this.#inBlocks) {
       throw new DTypeError({ what: 'write does not take tensors kept in blocks.', got: this.dtype });
     }
     if (dtypeOf(data) !== this.dtype) {
@@ -191,15 +223,23 @@ export class Tensor implements TensorView {
     this.backend.write(this.buffer, this.byteOffset, data);
   }
 
-  /** The elements as they are stored (f16: bit patterns; i8: without their scales). */
+  /** The elements as they are stored (f16: bit patterns; i8: without their scales). DTypeError for q4_1 and q8_0. */
   async read(): Promise<HostArray> {
-    const bytes = await this.backend.read(this.buffer, this.byteOffset, this.size * bytesPerElement[this.dtype]);
-    return hostArray(this.dtype, bytes);
+    const { dtype } = this;
+    if (isBlockDType(dtype))
+      throw new DTypeError({ what: 'read does not take q4_1 or q8_0: use readFloat32.', got: dtype });
+    return hostArray(dtype, await this.#readBytes());
   }
 
-  /** The numbers of an f32, f16 or i8 tensor. */
+  /** The numbers of an f32, f16, i8, q4_1 or q8_0 tensor. */
   async readFloat32(): Promise<Float32Array> {
-    const { backend, blocks, shape } = this;
+    const { backend, blocks, dtype, shape } = this;
+    if (isBlockDType(dtype)) {
+      const { decodeWeightBlocks } = await import('./weight-blocks.ts'); // few programs read weights
+      const numbers = new Float32Array(this.size);
+      decodeWeightBlocks(dtype, new Uint8Array(await this.#readBytes()), numbers);
+      return numbers;
+    }
     const data = await this.read();
     if (data instanceof Float32Array) return data;
     if (data instanceof Uint16Array) return decodeFloat16(data);
@@ -208,7 +248,7 @@ export class Tensor implements TensorView {
       const scales = new Float32Array(await backend.read(buffer, byteOffset, sizeOf(blockShape) * 4));
       return dequantizeBlocks({ shape, values: data, scales, blockLength: blocks.blockLength });
     }
-    throw new DTypeError({ what: 'readFloat32 needs a float tensor.', got: this.dtype, expected: 'f32, f16 or i8' });
+    throw new DTypeError({ what: 'readFloat32 needs a float tensor.', got: this.dtype, expected: 'a float dtype' });
   }
 
   /** Gives up this tensor's share of its bytes. Doing so twice is harmless. */
@@ -219,6 +259,14 @@ export class Tensor implements TensorView {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  get #inBlocks(): boolean {
+    return this.blocks !== undefined || isBlockDType(this.dtype);
+  }
+
+  #readBytes(): Promise<ArrayBuffer> {
+    return this.backend.read(this.buffer, this.byteOffset, this.size * bytesPerElement[this.dtype]);
   }
 
   /** The scales of a view of this tensor of `shape`, which begins at entry `start` of the first axis. */

@@ -9,6 +9,7 @@ import type {
 } from '../backend/primitives.ts';
 import type { TensorView } from '../backend/tensor-view.ts';
 import { DTypeError, InvalidArgumentError } from '../errors/errors.ts';
+import { isBlockDType } from '../tensor/dtype.ts';
 import { encodeFloat16 } from '../tensor/half.ts';
 import { formatShape, sizeOf } from '../tensor/shape.ts';
 import type { HostMemory } from './host-memory.ts';
@@ -96,9 +97,10 @@ function reduction(memory: HostMemory, name: string, initial: number, join: (tot
 
 function matmul(memory: HostMemory, args: MatmulArguments): void {
   const { a, b, out, batch, rows, columns, inner, transposeA, transposeB, strideA, strideB, scale, accumulate } = args;
-  if (b.dtype === 'i8' && (!transposeB || b.shape.at(-1) !== inner)) {
+  const encoded = isBlockDType(b.dtype);
+  if ((b.dtype === 'i8' || encoded) && (!transposeB || (transposeA && encoded) || b.shape.at(-1) !== inner)) {
     throw new InvalidArgumentError({
-      what: 'matmul: blocks of i8 weights run along the inner axis.',
+      what: `matmul: blocks of ${b.dtype} weights run along the inner axis.`,
       got: `${formatShape(b.shape)}, ${transposeB ? '' : 'not '}transposed, ${inner} inner`,
     });
   }

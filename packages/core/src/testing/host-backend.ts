@@ -24,7 +24,7 @@ export function createHostBackend({ maxBytes = 2 ** 30 }: HostBackendOptions = {
     name: 'host',
     info: { device: 'plain JavaScript', details: { maxBytes } },
     capabilities: {
-      weightDTypes: ['f32', 'f16', 'i8'],
+      weightDTypes: ['f32', 'f16', 'i8', 'q8_0', 'q4_1'],
       contextDTypes: ['f32', 'f16'],
       maxBufferBytes: maxBytes,
       maxTotalBytes: maxBytes,

@@ -8,9 +8,10 @@ import type { BackendBuffer, TensorView } from '../backend/tensor-view.ts';
 import { DisposedError, DTypeError, InvalidArgumentError, OutOfMemoryError, ShapeError } from '../errors/errors.ts';
 import type { Ledger, Purpose } from '../ledger/ledger.ts';
 import { checkBlocks, dequantizeBlocks, scalesShape } from '../tensor/block-scaled.ts';
-import { bytesPerElement } from '../tensor/dtype.ts';
+import { type BlockDType, blockElements, bytesPerElement, isBlockDType } from '../tensor/dtype.ts';
 import { decodeFloat16 } from '../tensor/half.ts';
 import { formatShape, sizeOf } from '../tensor/shape.ts';
+import { decodeWeightBlocks } from '../tensor/weight-blocks.ts';
 
 /** NaN in f32 and (twice) in f16; 2,147,450,879 in i32. */
 const poison = 0x7fff7fff;
@@ -114,10 +115,12 @@ export class HostMemory {
     return new Int32Array(...this.#region(view, where, ['i32'], length));
   }
 
-  /** The elements of an f32 view, or those of an f16 or i8 view decoded; to be read only. */
+  /** The elements of an f32 view, or those of a view in a storage dtype decoded; to be read only. */
   numbers(view: TensorView, where: string, length?: number): Float32Array {
-    if (view.dtype === 'i8') return this.#blockNumbers(view, where, length);
-    if (view.dtype !== 'f16') return this.floats(view, where, length);
+    const { dtype } = view;
+    if (dtype === 'i8') return this.#blockNumbers(view, where, length);
+    if (isBlockDType(dtype)) return this.#encodedNumbers(view, dtype, where, length);
+    if (dtype !== 'f16') return this.floats(view, where, length);
     return decodeFloat16(new Uint16Array(...this.#region(view, where, ['f16'], length)));
   }
 
@@ -148,6 +151,17 @@ export class HostMemory {
     checkBlocks(shape, blockLength, where);
     const scales = this.floats(blocks.scales, `${where}: the scales`, sizeOf(scalesShape(shape, blockLength)));
     return dequantizeBlocks({ shape, values, scales, blockLength });
+  }
+
+  /** The numbers of a view in a GGUF file's blocks. */
+  #encodedNumbers(view: TensorView, dtype: BlockDType, where: string, length?: number): Float32Array {
+    if (view.shape.length < 2 || (view.shape.at(-1) as number) % blockElements !== 0) {
+      throw new ShapeError({ what: `${where}: rows must be whole blocks.`, got: formatShape(view.shape) });
+    }
+    const [buffer, byteOffset, size] = this.#region(view, where, [dtype], length);
+    const numbers = new Float32Array(size);
+    decodeWeightBlocks(dtype, new Uint8Array(buffer, byteOffset, size * bytesPerElement[dtype]), numbers);
+    return numbers;
   }
 
   #region(

@@ -62,9 +62,13 @@ export function isHalf(view: TensorView): 0 | 1 {
   return flag(view.dtype === 'f16');
 }
 
-/** The kernels' number for how a matrix of weights is stored: 0 f32, 1 f16, otherwise the block length of i8. */
+/**
+ * The kernels' number for how a matrix of weights is stored: 0 f32, 1 f16, −1 q4_1, −2 q8_0, otherwise the block length of
+ * i8.
+ */
 export function storageOf(view: TensorView): number {
-  return view.blocks?.blockLength ?? isHalf(view);
+  if (view.dtype === 'q4_1') return -1;
+  return view.dtype === 'q8_0' ? -2 : (view.blocks?.blockLength ?? isHalf(view));
 }
 
 export function elements(view: TensorView): number {

@@ -1,6 +1,6 @@
-/** matmul, sum and max: assembly/matmul.ts, assembly/reduce.ts. */
+/** matmul, sum and max: assembly/matmul.ts, assembly/matmul-blocks.ts, assembly/reduce.ts. */
 
-import { blocksPerRow, bytesPerElement, type Primitives } from '@inattention/core';
+import { blocksPerRow, bytesPerElement, isBlockDType, type MatmulArguments, type Primitives } from '@inattention/core';
 import { flag, type KernelContext, storageOf } from './kernel-context.ts';
 
 /** Bytes of the column block that sum() adds rows in. */
@@ -10,6 +10,10 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
   const { kernels } = context;
   return {
     matmul(args) {
+      if (isBlockDType(args.b.dtype)) {
+        matmulBlocks(context, args);
+        return;
+      }
       const { batch, rows, columns, inner, strideA, strideB } = args;
       const storage = storageOf(args.b);
       const { blocks } = args.b;
@@ -49,4 +53,30 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
       kernels.maximum(context.address(input), context.address(out), outer, axis, inner);
     },
   };
+}
+
+/** By weights in a GGUF file's blocks: integers, of activations rounded to 8 bits. */
+function matmulBlocks(context: KernelContext, args: MatmulArguments): void {
+  const { kernels } = context;
+  const { batch, rows, columns, inner, strideA, strideB } = args;
+  const a = context.address(args.a);
+  const b = context.address(args.b);
+  const out = context.address(args.out);
+  const storage = storageOf(args.b);
+  context.withScratch(kernels.matmulBlocksScratchBytes(rows, inner), (scratch) => {
+    for (let entry = 0; entry < batch; entry += 1) {
+      kernels.matmulBlocks(
+        a + entry * strideA * 4,
+        b + entry * strideB * bytesPerElement[args.b.dtype],
+        out + entry * rows * columns * 4,
+        rows,
+        columns,
+        inner,
+        storage,
+        args.scale,
+        flag(args.accumulate),
+        scratch,
+      );
+    }
+  });
 }

@@ -3,14 +3,12 @@
  * where they belong.
  */
 
-import type { TensorView } from '@inattention/core';
+import { bytesPerElement, type TensorView } from '@inattention/core';
 import { elementsOf, type Handle } from '../execution/handle.ts';
 import type { Runtime } from '../execution/runtime.ts';
 import type { TensorOperations } from '../execution/tensor-operations.ts';
 import type { DeviceBuffer } from '../memory/device-buffer.ts';
 import { type DeviceMemory, wordsOfView } from '../memory/device-memory.ts';
-
-const elementBytes = { f32: 4, f16: 2, i8: 1, i32: 4, u32: 4 } as const;
 
 export class KernelContext {
   readonly memory: DeviceMemory;
@@ -30,14 +28,14 @@ export class KernelContext {
 
   /** Whether a view covers the whole of its buffer. */
   isWhole(view: TensorView): boolean {
-    const [offset, count] = wordsOfView(view, elementBytes[view.dtype]);
+    const [offset, count] = wordsOfView(view, bytesPerElement[view.dtype]);
     return offset === 0 && count === this.bufferOf(view).wordCount;
   }
 
   /** The words of a view, in `shape` (by default any). */
   words(view: TensorView, shape?: readonly number[]): Handle {
     const buffer = this.bufferOf(view);
-    const [offset, count] = wordsOfView(view, elementBytes[view.dtype]);
+    const [offset, count] = wordsOfView(view, bytesPerElement[view.dtype]);
     if (offset === 0 && count === buffer.wordCount) {
       return shape === undefined ? this.memory.contents(buffer) : this.memory.shaped(buffer, shape);
     }

@@ -13,8 +13,11 @@ import type { WeightFiles } from '../safetensors/weight-files.ts';
 import type { ContentOptions } from './safetensors-content.ts';
 
 export interface GgufOptions extends ContentOptions {
-  /** What matrices are written in; those whose rows are not whole Q8_0 blocks become F16. Vectors are F32. */
-  readonly type: 'F32' | 'F16' | 'Q8_0';
+  /**
+   * What matrices are written in; those whose rows are not whole blocks of 32 become F16. With Q4_1, embedding and head are
+   * Q8_0. Vectors are F32.
+   */
+  readonly type: 'F32' | 'F16' | 'Q8_0' | 'Q4_1';
   /** For people. */
   readonly name?: string;
   /** A parsed tokenizer.json; null: none. */
@@ -43,7 +46,7 @@ export async function* ggufContent(
   for (const [own, shape] of expectedTensors(config)) {
     const ggufName = nameToGguf(own) ?? own;
     ours.set(ggufName, own);
-    layouts.push({ name: ggufName, shape, dtype: writtenType(type, shape) });
+    layouts.push({ name: ggufName, shape, dtype: writtenType(type, own, shape) });
   }
   const layout = layOutGguf(metadata, layouts);
   yield layout.header;
@@ -64,7 +67,9 @@ export async function* ggufContent(
   }
 }
 
-function writtenType(type: GgufOptions['type'], shape: readonly number[]): WrittenType {
+function writtenType(type: GgufOptions['type'], name: string, shape: readonly number[]): WrittenType {
   if (shape.length < 2) return 'F32';
-  return type === 'Q8_0' && (shape.at(-1) as number) % 32 !== 0 ? 'F16' : type;
+  if (type === 'F32' || type === 'F16') return type;
+  if ((shape.at(-1) as number) % 32 !== 0) return 'F16';
+  return type === 'Q4_1' && /(embed_tokens|lm_head)\.weight$/.test(name) ? 'Q8_0' : type;
 }

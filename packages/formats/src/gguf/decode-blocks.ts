@@ -12,7 +12,7 @@
  * Source: ggml-quants.c (https://github.com/ggml-org/ggml), block_q4_0 … block_q6_K.
  */
 
-import { decodeFloat16 } from '@inattention/core';
+import { decodeFloat16, decodeWeightBlocks } from '@inattention/core';
 import { decodeWeights } from '../safetensors/decode.ts';
 import { isWeightDType } from '../safetensors/dtypes.ts';
 
@@ -20,9 +20,9 @@ import { isWeightDType } from '../safetensors/dtypes.ts';
 type BlockDecoder = (bytes: Uint8Array, out: Float32Array) => void;
 
 const decoders: ReadonlyMap<string, BlockDecoder> = new Map([
-  ['Q8_0', decodeQ80],
+  ['Q8_0', (bytes, out) => decodeWeightBlocks('q8_0', bytes, out)],
   ['Q4_0', decodeQ40],
-  ['Q4_1', decodeQ41],
+  ['Q4_1', (bytes, out) => decodeWeightBlocks('q4_1', bytes, out)],
   ['Q4_K', decodeQ4K],
   ['Q6_K', decodeQ6K],
 ]);
@@ -44,28 +44,6 @@ function halfTable(): Float32Array {
   return halves;
 }
 
-/** Q8_0 blocks with integers and scales in arrays of their own, as backends keep 8-bit weights; nothing is rounded. */
-export function splitQ80(bytes: Uint8Array): { readonly values: Int8Array; readonly scales: Float32Array } {
-  const half = halfTable();
-  const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-  const scales = new Float32Array(bytes.length / 34);
-  const values = new Int8Array(scales.length * 32);
-  for (let block = 0, at = 0; block < scales.length; block += 1, at += 34) {
-    scales[block] = halfAt(half, bytes, at);
-    values.set(signed.subarray(at + 2, at + 34), block * 32);
-  }
-  return { values, scales };
-}
-
-function decodeQ80(bytes: Uint8Array, out: Float32Array): void {
-  const half = halfTable();
-  const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0, to = 0; to < out.length; at += 34, to += 32) {
-    const scale = halfAt(half, bytes, at);
-    for (let i = 0; i < 32; i += 1) out[to + i] = scale * (signed[at + 2 + i] as number);
-  }
-}
-
 function decodeQ40(bytes: Uint8Array, out: Float32Array): void {
   const half = halfTable();
   for (let at = 0, to = 0; to < out.length; at += 18, to += 32) {
@@ -74,19 +52,6 @@ function decodeQ40(bytes: Uint8Array, out: Float32Array): void {
       const pair = bytes[at + 2 + i] as number;
       out[to + i] = scale * ((pair & 15) - 8);
       out[to + 16 + i] = scale * ((pair >>> 4) - 8);
-    }
-  }
-}
-
-function decodeQ41(bytes: Uint8Array, out: Float32Array): void {
-  const half = halfTable();
-  for (let at = 0, to = 0; to < out.length; at += 20, to += 32) {
-    const scale = halfAt(half, bytes, at);
-    const minimum = halfAt(half, bytes, at + 2);
-    for (let i = 0; i < 16; i += 1) {
-      const pair = bytes[at + 4 + i] as number;
-      out[to + i] = scale * (pair & 15) + minimum;
-      out[to + 16 + i] = scale * (pair >>> 4) + minimum;
     }
   }
 }

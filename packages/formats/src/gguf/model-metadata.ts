@@ -9,7 +9,7 @@ import { isRecord } from '../json/describe.ts';
 import type { WrittenValue } from './writer.ts';
 
 /** llama.cpp's numbers for what most of a file's tensors are (`general.file_type`). */
-const fileTypes = { F32: 0, F16: 1, Q8_0: 7, BF16: 32 } as const;
+const fileTypes = { F32: 0, F16: 1, Q4_1: 3, Q8_0: 7, BF16: 32 } as const;
 
 export interface ModelMetadataOptions {
   readonly fileType: keyof typeof fileTypes;

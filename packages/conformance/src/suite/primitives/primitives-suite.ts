@@ -10,6 +10,7 @@ import { matmulTests } from './matmul-tests.ts';
 import { movementTests } from './movement-tests.ts';
 import { reductionTests } from './reduction-tests.ts';
 import { rowTests } from './row-tests.ts';
+import { weightBlockTests } from './weight-block-tests.ts';
 
 export function primitivesSuite(options: SuiteOptions): Promise<void> {
   return conformanceGroup(options, 'primitives', (group) => {
@@ -18,6 +19,7 @@ export function primitivesSuite(options: SuiteOptions): Promise<void> {
     matmulTests(group);
     rowTests(group);
     blockScaledTests(group);
+    weightBlockTests(group);
     movementTests(group);
     copyBlockTests(group);
     emptyTests(group);
