@@ -195,6 +195,27 @@ describe('work that has settled', () => {
     expect(watch.submissions).toBe(before + 1);
   });
 
+  it('leaves nothing behind when memory is given back', async () => {
+    const { backend, watch } = await watched();
+    const view = floats(backend, 16);
+    backend.primitives.fill({ out: view, value: 2 });
+    await backend.settle?.();
+    backend.free(view.buffer);
+    backend.trim();
+    expect([watch.liveBytes, total(backend)]).toEqual([0, 0]);
+  });
+
+  it('does not hold memory that other work needs', async () => {
+    const { backend } = await watched({ maxBytes: 1 << 20 });
+    const view = floats(backend, 150_000);
+    backend.primitives.fill({ out: view, value: 2 });
+    await backend.settle?.();
+    backend.free(view.buffer);
+    const other = floats(backend, 200_000); // both together are too much
+    backend.primitives.fill({ out: other, value: 3 });
+    expect([...new Float32Array(await backend.read(other.buffer, 0, 8))]).toEqual([3, 3]);
+  });
+
   it('is done though what comes after it has no memory', async () => {
     const { backend, watch } = await watched();
     const view = floats(backend, 16);

@@ -7,7 +7,7 @@ import type { Backend } from '@inattention/core';
 import { EagerOperations } from '@inattention/core';
 import { contextModes, type ModelConfig } from '@inattention/core/math';
 import { createCpuBackend } from '@inattention/cpu';
-import { generate, Session } from '@inattention/model';
+import { generate, Sampler, Session } from '@inattention/model';
 import { createWebGpuBackend, openDevice } from '@inattention/webgpu';
 import { watchDevice } from '@inattention/webgpu/testing';
 import { afterAll, describe, expect, test, vi } from 'vitest';
@@ -90,6 +90,48 @@ describe('a generated token is one submission', () => {
     });
   }
 });
+
+test.each(['rope, w = 3', 'hybrid, rope, w = 3'])(
+  '%s: an aborted generation holds nothing, and goes on',
+  async (name) => {
+    const { device: own } = await openDevice();
+    const watch = watchDevice(own);
+    const backend = await createWebGpuBackend({ device: own });
+    const config = smallConfigs[name] as ModelConfig;
+    const model = smallModel(backend, config);
+    const prompt = randomIds(300, config.vocabSize, 1);
+    const [whole, aborted] = [model.createSession({ context: 'tables' }), model.createSession({ context: 'tables' })];
+    await whole.append(prompt);
+    await aborted.append(prompt);
+    const sampler = () => new Sampler({ temperature: 1, seed: 5 });
+    const expected: number[] = [];
+    const options = { maxTokens: 12, stopTokens: [] };
+    for await (const { token } of generate(whole, { ...options, sampler: sampler() })) expected.push(token);
+
+    const controller = new AbortController();
+    const one = sampler();
+    const tokens: number[] = [];
+    const stopped = async () => {
+      for await (const { token } of generate(aborted, { ...options, sampler: one, signal: controller.signal })) {
+        tokens.push(token);
+        if (tokens.length === 5) controller.abort();
+      }
+    };
+    await expect(stopped()).rejects.toMatchObject({ code: 'ABORTED' });
+    const { live, liveTotal, reserved } = backend.ledger.snapshot();
+    expect(liveTotal).toBe(live.weights + live.table + live.context);
+    expect(live.context).toBe(whole.contextBytes + aborted.contextBytes);
+    expect(liveTotal + reserved).toBe(watch.liveBytes);
+    expect([...aborted.tokens]).toEqual([...prompt, ...tokens]);
+    for await (const { token } of generate(aborted, { ...options, maxTokens: 7, sampler: one })) tokens.push(token);
+    expect(tokens).toEqual(expected);
+    model.dispose();
+    backend.trim();
+    expect([backend.ledger.snapshot().liveTotal, watch.liveBytes]).toEqual([0, 0]);
+    backend.dispose();
+    own.destroy();
+  },
+);
 
 const generated = 500;
 

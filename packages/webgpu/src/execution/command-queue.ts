@@ -115,6 +115,7 @@ export class CommandQueue {
 
   /** Gives back what is kept between submissions. */
   trim(): void {
+    this.submit();
     this.#ring.trim();
   }
 

@@ -30,6 +30,8 @@ export interface MemoryLimits {
 export interface CommandProgress {
   /** Number of the last command handed to the device. */
   readonly submitted: number;
+  /** Hands over what is recorded, if it can be: buffers that it uses can go then. */
+  submit(): void;
 }
 
 export class DeviceMemory {
@@ -54,7 +56,7 @@ export class DeviceMemory {
   #liveBytes = 0;
   #nextId = 1;
   #onDestroy: (allocation: Allocation) => void = () => undefined;
-  #progress: CommandProgress = { submitted: Number.POSITIVE_INFINITY };
+  #progress: CommandProgress = { submitted: Number.POSITIVE_INFINITY, submit: () => undefined };
 
   constructor(device: GPUDevice, ledger: Ledger, limits: MemoryLimits) {
     this.#device = device;
@@ -166,6 +168,7 @@ export class DeviceMemory {
 
   /** Destroys unused buffers. */
   trim(): void {
+    this.#progress.submit();
     for (const allocations of this.#pool.values()) for (const allocation of allocations) this.destroy(allocation);
     this.#pool.clear();
     this.#pooledBytes = 0;
