@@ -8,10 +8,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * Runs turbo and returns its exit status. `quiet` keeps standard output untouched and shows, on standard error,
- * what turbo said only when a task failed.
+ * what turbo said only when a task failed. What tasks print is shown when they fail, or as `--output-logs` has it.
  */
 export function turbo(tasks, { quiet = false } = {}) {
-  const { status, stdout, stderr, error } = spawnSync('turbo', ['run', ...tasks, '--output-logs=errors-only'], {
+  const logs = tasks.some((argument) => argument.startsWith('--output-logs')) ? [] : ['--output-logs=errors-only'];
+  const { status, stdout, stderr, error } = spawnSync('turbo', ['run', ...tasks, ...logs], {
     cwd: root,
     env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
     stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
