@@ -19,7 +19,8 @@ const row = v.object({
   disagreements: list(v.object({ position: count, expectedId: count, gotId: count, margin: number })),
 });
 
-const schema: v.GenericSchema<unknown, AgreementResult> = v.object({
+/** Every field of a result, as its JSON Schema is made of. */
+export const agreementFields: v.GenericSchema<unknown, AgreementResult> = v.object({
   schema: v.literal(agreementSchema),
   created: text,
   interrupted: v.exactOptional(text),
@@ -32,7 +33,7 @@ const schema: v.GenericSchema<unknown, AgreementResult> = v.object({
 
 /** The result in `value`; `file` names it in errors. Throws InvalidFileError: another version, a wrong field. */
 export function parseAgreement(value: unknown, file = 'The result'): AgreementResult {
-  return checkedResult(schema, value, {
+  return checkedResult(agreementFields, value, {
     file,
     wanted: 'a result of the agreement bench',
     fix: 'give a file that the bench page saved',

@@ -62,30 +62,42 @@ function benchTable(figures: readonly KernelFigure[], ratios: readonly KernelRat
   const { bench, threads } = figures[0] as KernelFigure;
   const own = ratios.filter((ratio) => ratio.bench === bench && ratio.threads === threads);
   const notes = figures.flatMap(({ contestant, note }) => (note === undefined ? [] : [`${contestant}: ${note}`]));
-  const numbers = ['median', 'fastest', 'rate', 'of the limit', 'cpu/wall', 'error'];
+  const columns = shownColumns(figures);
   return {
     title: threads === null ? `${bench}; WebGPU` : `${bench}; ${counted(threads)}`,
     notes: [...own.map(ratioLine), ...notes],
     rowHeaders: 1,
     columns: [
       { title: 'contestant', align: 'left' },
-      ...numbers.map((name) => ({ title: name, align: 'right' as const })),
+      ...columns.map(([title]) => ({ title, align: 'right' as const })),
     ],
-    rows: figures.map(row),
+    rows: figures.map((figure) => [
+      figure.counts ? figure.contestant : `${figure.contestant} *`,
+      ...columns.map(([, cell]) => cell(figure)),
+    ]),
   };
 }
 
-function row(figure: KernelFigure): string[] {
-  const { contestant, counts, medianMs, fastestMs, shareOfLimit, cpuPerWall, error } = figure;
+/** Columns by title; a limit and processor time only where some figure has them: browsers have neither. */
+function shownColumns(figures: readonly KernelFigure[]): [title: string, cell: (figure: KernelFigure) => string][] {
+  const limited = figures.some(({ shareOfLimit }) => shareOfLimit !== null);
+  const told = figures.some(({ cpuPerWall }) => cpuPerWall !== null);
   return [
-    counts ? contestant : `${contestant} *`,
-    formatMilliseconds(medianMs),
-    formatMilliseconds(fastestMs),
-    formatRate(figure),
-    shareOfLimit === null ? '' : `${(100 * shareOfLimit).toFixed(0)} %`,
-    cpuPerWall === null ? 'not told' : cpuPerWall.toFixed(2),
-    error === null ? '' : error.toExponential(0),
+    ['median', ({ medianMs }) => formatMilliseconds(medianMs)],
+    ['fastest', ({ fastestMs }) => formatMilliseconds(fastestMs)],
+    ['rate', formatRate],
+    ...(limited ? [['of the limit', limitShare] satisfies [string, (figure: KernelFigure) => string]] : []),
+    ...(told ? [['cpu/wall', processorShare] satisfies [string, (figure: KernelFigure) => string]] : []),
+    ['error', ({ error }) => (error === null ? '' : error.toExponential(0))],
   ];
+}
+
+function limitShare({ shareOfLimit }: KernelFigure): string {
+  return shareOfLimit === null ? '' : `${(100 * shareOfLimit).toFixed(0)} %`;
+}
+
+function processorShare({ cpuPerWall }: KernelFigure): string {
+  return cpuPerWall === null ? 'not told' : cpuPerWall.toFixed(2);
 }
 
 function formatRate({ rate, unit }: KernelFigure): string {

@@ -27,7 +27,8 @@ const figure = v.object({
 
 const ratio = v.object({ bench: text, threads, ours: text, other: text, speed: amount, counts: v.boolean() });
 
-const schema: v.GenericSchema<unknown, KernelResult> = v.object({
+/** Every field of a result, as its JSON Schema is made of. */
+export const kernelFields: v.GenericSchema<unknown, KernelResult> = v.object({
   schema: v.literal(kernelSchema),
   created: text,
   command: v.exactOptional(text),
@@ -49,7 +50,7 @@ const olderSchema = 'inattention-kernels/2';
 /** The result in `value`; `file` names it in errors. Throws InvalidFileError: another version, a wrong field. */
 export function parseKernels(value: unknown, file = 'The result'): KernelResult {
   const isOlder = typeof value === 'object' && value !== null && 'schema' in value && value.schema === olderSchema;
-  return checkedResult(schema, isOlder ? { ...value, schema: kernelSchema } : value, {
+  return checkedResult(kernelFields, isOlder ? { ...value, schema: kernelSchema } : value, {
     file,
     wanted: 'a result of the kernel benches',
     fix: 'give a file that `inattention bench --kernels --out` wrote',

@@ -57,7 +57,8 @@ const taskRow = v.object({
   seconds: amount,
 });
 
-const schema: v.GenericSchema<unknown, QualityResult> = v.object({
+/** Every field of a result, as its JSON Schema is made of. */
+export const qualityFields: v.GenericSchema<unknown, QualityResult> = v.object({
   schema: v.literal(qualitySchema),
   created: text,
   command: v.exactOptional(text),
@@ -95,7 +96,7 @@ export function isQuality(value: unknown): boolean {
 
 /** The result in `value`; `file` names it in errors. Throws InvalidFileError: another version, a wrong field. */
 export function parseQuality(value: unknown, file = 'The result'): QualityResult {
-  return checkedResult(schema, value, {
+  return checkedResult(qualityFields, value, {
     file,
     wanted: 'a result of the quality bench',
     fix: 'give a file that `inattention bench --quality --out` wrote',

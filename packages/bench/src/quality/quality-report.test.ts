@@ -79,7 +79,7 @@ describe('the report', () => {
     expect(document.querySelectorAll('svg style')).toHaveLength(0);
     const chart = document.querySelector('figure > svg[role=img]');
     expect(chart?.querySelector('desc')?.textContent).toContain('a at 128: 4.0000 ± 0.0100 nats');
-    expect(chart?.querySelectorAll('[aria-label=dot] > *')).toHaveLength(5); // a point per measured row
+    expect(chart?.querySelectorAll('[data-mark=dot] > *')).toHaveLength(5); // a point per measured row
     expect(document.querySelectorAll('table')).toHaveLength(3);
     expect(document.querySelector('h1')?.textContent).toBe('Quality');
   });

@@ -28,7 +28,15 @@ test('a result is read by the schema it names', () => {
       expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringContaining('"schema"') }),
     );
   }
-  for (const json of ['{', '[]', 'null', '7', '{"schema":"toString/1"}', '{"schema":{"toString":1}}', '{"schema":"inattention-bench-sessions/1"}']) {
+  for (const json of [
+    '{',
+    '[]',
+    'null',
+    '7',
+    '{"schema":"toString/1"}',
+    '{"schema":{"toString":1}}',
+    '{"schema":"inattention-bench-sessions/1"}',
+  ]) {
     expect(() => parseAnyResult(json, 'x.json')).toThrow(
       expect.objectContaining({ code: 'INVALID_FILE', message: expect.stringContaining('x.json') }),
     );

@@ -15,7 +15,12 @@ const largest = 1e30;
 /** Facts of an environment. */
 const mostFacts = 200;
 
-export const count: v.GenericSchema<unknown, number> = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const count: v.GenericSchema<unknown, number> = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(Number.MAX_SAFE_INTEGER),
+);
 export const amount: v.GenericSchema<unknown, number> = v.pipe(v.number(), v.minValue(0), v.maxValue(largest));
 /** Of either sign. */
 export const number: v.GenericSchema<unknown, number> = v.pipe(v.number(), v.minValue(-largest), v.maxValue(largest));

@@ -20,6 +20,8 @@ const environmentNames: Readonly<Record<string, string>> = {
   cpu: 'Processor',
   cores: 'Cores',
   memoryBytes: 'Machine’s memory',
+  isolated: 'Cross-origin isolated',
+  threads: 'Threads',
 };
 
 /** The machine. */

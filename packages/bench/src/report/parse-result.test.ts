@@ -1,9 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { planTable } from '../plan-table.ts';
 import { outcomes, resultSchema, type SweepResult, warmUpKinds } from '../result.ts';
 import { htmlReport } from './html-report.ts';
 import { parseResult } from './parse-result.ts';
+
+// Charts are drawn, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Keys that valibot drops from records, whoever sends them. */
 const unsafeKeys = ['__proto__', 'prototype', 'constructor'];

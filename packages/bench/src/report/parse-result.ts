@@ -61,7 +61,8 @@ const planRow = v.object({
   tablesOnText: tokensThatFit,
 });
 
-const schema: v.GenericSchema<unknown, SweepResult> = v.object({
+/** Every field of a result, as its JSON Schema is made of. */
+export const sweepFields: v.GenericSchema<unknown, SweepResult> = v.object({
   schema: v.literal(resultSchema),
   created: text,
   command: v.exactOptional(text),
@@ -99,7 +100,7 @@ export function parseResult(json: string, file = 'The result'): SweepResult {
     wanted: 'a sweep’s result',
     fix: 'give a file that the sweep, `inattention bench --out`, wrote',
   };
-  return checkedResult(schema, upgrade(jsonValue(json, what)), what);
+  return checkedResult(sweepFields, upgrade(jsonValue(json, what)), what);
 }
 
 /** An older result with the fields it lacks; anything else as it is, for the check to judge. */

@@ -121,8 +121,8 @@ describe('the HTML page', async () => {
       const titles = [...(svg?.querySelectorAll('path title, circle title') ?? [])].map((title) => title.textContent);
       expect(titles.sort()).toEqual(chart.points.map(({ label }) => label).sort());
       for (const axis of ['x', 'y']) {
-        const labels = [...(svg?.querySelectorAll(`g[aria-label="${axis}-axis tick label"] text`) ?? [])];
-        const ticks = svg?.querySelectorAll(`g[aria-label="${axis}-axis tick"] path`).length;
+        const labels = [...(svg?.querySelectorAll(`g[data-mark="${axis}-axis tick label"] text`) ?? [])];
+        const ticks = svg?.querySelectorAll(`g[data-mark="${axis}-axis tick"] path`).length;
         expect(labels.filter(({ textContent }) => textContent !== '').length).toBe(ticks);
         expect(labels.length).toBeGreaterThan(1);
       }

@@ -24,7 +24,8 @@ const healing = v.object({
   ),
 });
 
-const schema: v.GenericSchema<unknown, SwitchingResult> = v.object({
+/** Every field of a result, as its JSON Schema is made of. */
+export const switchingFields: v.GenericSchema<unknown, SwitchingResult> = v.object({
   schema: v.literal(switchingSchema),
   created: text,
   command: v.exactOptional(text),
@@ -42,5 +43,5 @@ const schema: v.GenericSchema<unknown, SwitchingResult> = v.object({
 /** The result in `value`; `file` names it in errors. Throws InvalidFileError: another version, a wrong field. */
 export function parseSwitching(value: unknown, file = 'The result'): SwitchingResult {
   const fix = 'give a file that `inattention bench --switching --out` wrote';
-  return checkedResult(schema, value, { file, wanted: 'a result of the bench of switching', fix });
+  return checkedResult(switchingFields, value, { file, wanted: 'a result of the bench of switching', fix });
 }

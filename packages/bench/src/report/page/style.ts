@@ -23,7 +23,7 @@ dt { color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; }
 code { font: .9em ui-monospace, monospace; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: 1.5rem; }
-figure { margin: 0; }
+figure { margin: 0; max-width: 56rem; }
 figcaption { font-weight: 600; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; list-style: none; margin: .2rem 0; padding: 0; font-size: .85rem; }
 .legend li { display: inline-flex; align-items: center; gap: .3rem; }

@@ -30,6 +30,7 @@ export function svgFigure(document: Document, { id, title, description, svg, leg
   heading.setAttribute('id', `${id}-title`);
   details.setAttribute('id', `${id}-description`);
   svg.querySelector('style')?.remove(); // its rules are in the page's style sheet, which the policy knows
+  namesOfMarks(svg);
   svg.prepend(heading, details);
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-labelledby', `${id}-title`);
@@ -40,6 +41,14 @@ export function svgFigure(document: Document, { id, title, description, svg, leg
     element(document, 'ul', { class: 'legend' }, items),
     svg,
   ]);
+}
+
+/** Plot labels groups, which may have no label: they are parts of one image. What they are stays in an attribute of its own. */
+function namesOfMarks(svg: Element): void {
+  for (const group of svg.querySelectorAll('g[aria-label]')) {
+    group.setAttribute('data-mark', group.getAttribute('aria-label') ?? '');
+    group.removeAttribute('aria-label');
+  }
 }
 
 /** Size, margins and horizontal axis of a chart over context lengths. */
@@ -73,6 +82,7 @@ function sample(document: Document, { colour, symbol }: LegendEntry): Element {
     marks: [Plot.dot([0.5], { x: (d) => d, y: (d) => d, symbol, r: 5, fill: colour, stroke: colour })],
   });
   drawn.querySelector('style')?.remove();
+  namesOfMarks(drawn);
   drawn.setAttribute('aria-hidden', 'true');
   return drawn;
 }
