@@ -37,7 +37,12 @@ export interface SwitchingOptions {
   readonly text: string;
   /** Which layers are measured alone and with all below. Default: all. */
   readonly layers?: readonly number[];
-  readonly healing?: { readonly settings: HealingSettings; readonly data: TokenData } | null;
+  readonly healing?: {
+    readonly settings: HealingSettings;
+    readonly data: TokenData;
+    /** What the data are, for people. */
+    readonly text: string;
+  } | null;
   readonly environment?: SwitchingResult['environment'];
   readonly command?: string;
   readonly signal?: AbortSignal;
@@ -100,7 +105,7 @@ interface Healing {
 
 /** Switches one layer after another, with steps of distillation between. */
 async function heal(
-  { settings, data }: NonNullable<SwitchingOptions['healing']>,
+  { settings, data, text: name }: NonNullable<SwitchingOptions['healing']>,
   { model, backend, signal, lossOf, add, onProgress }: Healing,
 ): Promise<void> {
   const { layers, steps, length, learningRate, temperature, weight, seed } = settings;
@@ -154,7 +159,7 @@ async function heal(
     const ends = losses.slice(-Math.ceil(steps / 5));
     const trainingLoss = ends.reduce((sum, loss) => sum + loss, 0) / ends.length;
     rows.push({ layer, before: atFirst, after, steps, trainingLoss: Math.max(0, trainingLoss), seconds });
-    const text = { name: data.name, tokens: data.tokenCount };
+    const text = { name, tokens: data.tokenCount };
     add({ healing: { settings, text, peakBytes, plannedBytes: plan.peakBytes, rows: [...rows] } });
   }
 }

@@ -58,6 +58,7 @@ describe('bench --switching', () => {
     expect(error).toContain(`Wrote ${at('a.html')}`);
     const result = parseSwitching(JSON.parse(read('a.json')));
     const { rows, original, healing } = result;
+    expect([result.text.name, healing?.text.name]).toEqual(['held-out.txt', 'training.txt']);
     expect(rows.map(({ layer }) => layer)).toEqual([0, 1, 2]);
     expect(rows[0]).toMatchObject({ alone: original, cumulative: original }); // layer 0 is the same in both kinds
     expect(rows[2]?.alone).not.toBeCloseTo(original, 3);

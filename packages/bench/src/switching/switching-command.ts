@@ -54,14 +54,14 @@ export async function benchSwitching(options: SwitchingCommandOptions, output: B
     });
     checkLayers(heal, model);
     const heldOut = await tokensOf(options.text, model, place, { from: -1 }, output);
-    if (heldOut.tokenCount <= length) throw tooShort(heldOut, length);
+    if (heldOut.data.tokenCount <= length) throw tooShort(heldOut, length);
     const settings: HealingSettings = { ...healingDefaults, layers: heal, steps, length, learningRate };
     const before = { from: -1 - healedOn, to: -1 };
     const healing =
-      heal.length === 0 ? null : { settings, data: await tokensOf(options.healText, model, place, before, output) };
+      heal.length === 0 ? null : { settings, ...(await tokensOf(options.healText, model, place, before, output)) };
     const result = await runSwitching({
-      ...{ model, name: place, text: heldOut.name, healing },
-      tokens: await heldOut.readTokens(0, length + 1),
+      ...{ model, name: place, text: heldOut.text, healing },
+      tokens: await heldOut.data.readTokens(0, length + 1),
       environment: environment(),
       command: commandLine(options, { length, steps, learningRate, backend: backend.name }),
       ...(output.signal !== undefined && { signal: output.signal }),
@@ -109,6 +109,12 @@ async function openBackend(
   return backend;
 }
 
+interface NamedTokens {
+  readonly data: TokenData;
+  /** What they are of. */
+  readonly text: string;
+}
+
 /** The ids of a file; without one, of State of the Union addresses. */
 async function tokensOf(
   path: string | undefined,
@@ -116,18 +122,21 @@ async function tokensOf(
   name: string,
   addresses: { readonly from: number; readonly to?: number },
   { signal }: BenchOutput,
-): Promise<TokenData> {
+): Promise<NamedTokens> {
   const { tokenizer, config } = model;
   if (path !== undefined) {
-    return (await openText(path, signal)).tokensFor({ name, tokenizer, vocabSize: config.vocabSize }, signal);
+    const opened = await openText(path, signal);
+    const data = await opened.tokensFor({ name, tokenizer, vocabSize: config.vocabSize }, signal);
+    return { data, text: opened.facts.name };
   }
   if (tokenizer === null) {
     throw new InvalidFileError({ what: `${name} has no tokenizer.`, fix: 'give a file of ids as --text' });
   }
   const { titles, texts } = await readAddresses(addresses.from, addresses.to);
   const title = titles.length === 1 ? (titles[0] as string) : `${titles[0]} to ${titles.at(-1)}`;
-  const source = documentsInMemory(texts, `State of the Union, ${title}`);
-  return tokenizeInMemory([source], { tokenizer, ...(signal !== undefined && { signal }) });
+  const text = `State of the Union, ${title}`;
+  const source = documentsInMemory(texts, text);
+  return { text, data: await tokenizeInMemory([source], { tokenizer, ...(signal !== undefined && { signal }) }) };
 }
 
 /** Before minutes are spent on measurements. */
@@ -141,10 +150,10 @@ function checkLayers(layers: readonly number[], { config: { attentionTypes } }: 
   });
 }
 
-function tooShort({ name, tokenCount }: TokenData, length: number): InvalidArgumentError {
+function tooShort({ text, data: { tokenCount } }: NamedTokens, length: number): InvalidArgumentError {
   return new InvalidArgumentError({
     what: 'The held-out text is too short.',
-    got: `${tokenCount} tokens of ${name}`,
+    got: `${tokenCount} tokens of ${text}`,
     expected: `${length + 1} or more`,
     fix: 'give fewer --tokens, or a longer --text',
   });
