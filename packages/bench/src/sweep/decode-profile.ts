@@ -15,5 +15,12 @@ function isProfiling(backend: Backend): backend is ProfilingBackend {
 export async function profileStep(backend: Backend, step: () => Promise<unknown>): Promise<StepProfile | null> {
   if (!isProfiling(backend)) return null;
   const { submissions, kernels } = (await backend.profile(step)).profile;
-  return { submissions, kernels };
+  const times = kernels.map(({ kernel, dispatches, flops, bytes, milliseconds }) => ({
+    kernel,
+    dispatches,
+    flops,
+    bytes,
+    milliseconds,
+  }));
+  return { submissions, kernels: times };
 }

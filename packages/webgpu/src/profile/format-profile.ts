@@ -34,7 +34,7 @@ export function formatProfile({ kernels, submissions }: Profile): string {
   const dispatches = kernels.reduce((sum, kernel) => sum + kernel.dispatches, 0);
   return [
     ...lines,
-    `${dispatches} dispatches in ${submissions} submissions, ${total.toFixed(3)} ms on the device`,
+    `${dispatches} dispatches in ${submissions} submission${submissions === 1 ? '' : 's'}, ${total.toFixed(3)} ms on the device`,
   ].join('\n');
 }
 

@@ -86,7 +86,7 @@ describe('formatProfile', () => {
       ['kernel', 'dispatches', 'ms', '%', 'GFLOP', 'GFLOP/s', 'MB', 'GB/s', 'FLOP/byte', 'access/FLOP', 'of least'],
       ['matmul', '1', '4.000', '100.0', '4.0000', '1000.00', '1000.000', '250.00', '4.00', '0.0500', '3.20'],
       ['fill', '1', '-', '-', '0.0000', '-', '1000.000', '-', '0.00', '-', '-'],
-      ['2 dispatches in 1 submissions, 4.000 ms on the device'],
+      ['2 dispatches in 1 submission, 4.000 ms on the device'],
     ]);
   });
 });
