@@ -20,6 +20,7 @@ import { formatBytes } from './format.ts';
 import { meanAttention } from './mean-attention.ts';
 import { modelAt } from './model-cache.ts';
 import { OneAtATime } from './one-at-a-time.ts';
+import { distinctIds, PlannedMode } from './planned-mode.ts';
 import {
   type ContextModeChoice,
   defaultSampling,
@@ -56,6 +57,7 @@ export class Playground {
   readonly backendChoice: BackendChoice;
   readonly #models: WorkerModels;
   #location: ModelLocation | null = null;
+  readonly #planned = new PlannedMode();
   #model: WorkerModel | null = null;
   #session: WorkerSession | null = null;
   #tokenizer: TextTokenizer | null = null;
@@ -109,6 +111,7 @@ export class Playground {
       this.#tokenizer = new TextTokenizer(model);
       const parts = this.store.get().parts.map((part) => ({ ...part, ids: null }));
       this.store.update({ modelName: name, model: model.description, parts, comparison: [] });
+      this.#planned.reset();
       await this.#newSession();
       await this.#synchronise(signal);
     });
@@ -118,6 +121,7 @@ export class Playground {
   setMode(mode: ContextModeChoice): Promise<void> {
     this.store.update({ mode });
     return this.#run('changing the mode', async (signal) => {
+      this.#planned.reset();
       await this.#newSession();
       await this.#synchronise(signal);
     });
@@ -317,11 +321,10 @@ export class Playground {
   }
 
   #takeIds(ids: Int32Array): void {
-    this.store.update({ ids, distinct: new Set(ids).size });
+    this.store.update({ ids, distinct: distinctIds(ids) });
   }
 
-  async #newSession(): Promise<void> {
-    const { mode } = this.store.get();
+  async #newSession(mode = this.store.get().mode): Promise<void> {
     await this.#session?.dispose();
     this.#session = null;
     if (this.#model === null) return;
@@ -332,16 +335,19 @@ export class Playground {
 
   /** Makes the session's context that of the parts: only what differs is replaced. */
   async #synchronise(signal: AbortSignal): Promise<void> {
-    const session = this.#session;
-    if (session === null || this.#tokenizer === null) return;
+    if (this.#model === null || this.#tokenizer === null) return;
     const begun = performance.now();
     for (const { key, text, ids, name } of this.store.get().parts) {
       if (ids !== null) continue;
       const found = await this.#tokenizer.encode(text, signal, (share) => this.#busy(`tokenizing ${name}`, share));
       this.#replacePart(key, (part) => (part.text === text ? { ...part, ids: found } : part));
     }
-    const { parts, ids: old } = this.store.get();
+    const { parts, mode } = this.store.get();
     const ids = joinIds(parts.map((part) => part.ids ?? new Int32Array(0)));
+    const better = mode === 'auto' ? this.#planned.forLength(this.#model.description, ids) : null;
+    if (better !== null && better !== this.#session?.mode) await this.#newSession(better);
+    const session = this.#ready();
+    const { ids: old } = this.store.get();
     const tokenized = performance.now();
     const change = diffIds(old, ids);
     if (change === null) return;

@@ -14,17 +14,15 @@ const oneIn = 61;
 const longestChunk = 16_384;
 
 /** The text in pieces of some hundred characters to a few thousand; joined, they are the text. */
-export function chunksOf(text: string): string[] {
-  const chunks: string[] = [];
+export function* chunksOf(text: string): Generator<string, void, undefined> {
   let start = 0;
   for (const { 0: letter, 1: next = '', index } of text.matchAll(cutPlace)) {
     const end = index + letter.length;
     const before = text.charCodeAt(index - 1) | 0; // NaN at the beginning
     const mixed = letter.charCodeAt(0) * 31 + before * 7 + next.charCodeAt(0) * 13;
     if (mixed % oneIn !== 0 && end - start < longestChunk) continue;
-    chunks.push(text.slice(start, end));
+    yield text.slice(start, end);
     start = end;
   }
-  if (start < text.length) chunks.push(text.slice(start));
-  return chunks;
+  if (start < text.length) yield text.slice(start);
 }

@@ -23,15 +23,16 @@ export class TextTokenizer {
     // Only byte-level BPE is known to keep letters and following spaces apart.
     const chunks = this.#model.description.tokenizerName?.startsWith('BPE')
       ? chunksOf(text)
-      : text === ''
-        ? []
-        : [text];
+      : [text][Symbol.iterator]();
     if (this.#known.size > remembered) this.#known.clear();
     const lists: Int32Array[] = [];
-    for (let start = 0; start < chunks.length; start += atOnce) {
+    let done = 0;
+    // Cut as they are sent: a long text does not keep the page busy.
+    for (let some = take(chunks, atOnce); some.length > 0; some = take(chunks, atOnce)) {
       throwIfAborted(signal, 'Tokenizing');
-      lists.push(...(await Promise.all(chunks.slice(start, start + atOnce).map((chunk) => this.#idsOf(chunk)))));
-      if (chunks.length > atOnce) onProgress(Math.min(1, (start + atOnce) / chunks.length));
+      lists.push(...(await Promise.all(some.map((chunk) => this.#idsOf(chunk)))));
+      done += some.reduce((sum, { length }) => sum + length, 0);
+      if (done < text.length) onProgress(done / text.length);
     }
     return joinIds(lists);
   }
@@ -43,4 +44,15 @@ export class TextTokenizer {
     this.#known.set(chunk, ids);
     return ids;
   }
+}
+
+/** The next of a sequence, at most so many. */
+function take(chunks: Iterator<string>, count: number): string[] {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const next = chunks.next();
+    if (next.done) break;
+    if (next.value !== '') taken.push(next.value);
+  }
+  return taken;
 }

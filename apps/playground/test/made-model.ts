@@ -9,7 +9,7 @@ import { writeModelFolder } from '@inattention/train/node';
 export const sampleText =
   'The whale swam round the ship, and the ship went round the world. Nobody had seen the whale before the ship came. ';
 
-const config: Omit<ModelConfig, 'vocabSize' | 'eosTokenIds'> = {
+export const madeConfig: Omit<ModelConfig, 'vocabSize' | 'eosTokenIds'> = {
   modelType: 'inattention',
   hiddenSize: 32,
   intermediateSize: 64,
@@ -30,7 +30,7 @@ export async function writeMadeModel(folder: string): Promise<void> {
   const { json, vocabSize } = await trainTokenizer([sampleText.repeat(20)], { vocabSize: 300 });
   const backend = await createCpuBackend({ threads: 1 });
   try {
-    using model = createModel({ ...config, vocabSize, eosTokenIds: [] }, backend, { seed: 5, deviation: 0.3 });
+    using model = createModel({ ...madeConfig, vocabSize, eosTokenIds: [] }, backend, { seed: 5, deviation: 0.3 });
     const weights = new Map(
       parametersOf(model).map(({ name, tensor }) => [name, { shape: tensor.shape, read: () => tensor.readFloat32() }]),
     );
