@@ -1,6 +1,7 @@
 /** What a context sweep measures. The defaults take less than a minute on two cores. */
 
 import { formatTokens, sweepShapes } from '@inattention/bench';
+import { weightDTypes } from '@inattention/core/math';
 import type { FormEvent } from 'react';
 import type { BenchPage } from '../bench-page.ts';
 import { backendChoices } from '../jobs.ts';
@@ -17,7 +18,6 @@ const variantLabels = {
   ids: 'ids alone',
 } as const;
 const dtypes = ['f32', 'f16'] as const;
-const weightDTypes = ['f32', 'f16', 'i8'] as const;
 const positions = ['rope', 'alibi', 'learned', 'none'] as const;
 
 export function SweepForm({ bench }: { readonly bench: BenchPage }) {

@@ -5,7 +5,6 @@ import { expose } from 'comlink';
 import type { DeviceReport } from '../device-report.ts';
 import type { Job, JobProgress } from '../jobs.ts';
 import { describeDevice } from './describe-device.ts';
-import { runJob } from './run-job.ts';
 
 /** A function of the page: it answers when it has been called. */
 type Told<T> = (value: T) => void | Promise<void>;
@@ -21,6 +20,7 @@ const api = {
     let progress: Promise<void> = Promise.resolve();
     let partial: Promise<void> = Promise.resolve();
     try {
+      const { runJob } = await import('./run-job.ts'); // models and benches: nothing of them is needed to look at the device
       return await runJob(job, {
         signal: controller.signal,
         onProgress({ what, share }) {
