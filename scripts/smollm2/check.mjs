@@ -1,7 +1,9 @@
 // Checks the whole way of a model that others made: SmolLM2-135M-Instruct as a GGUF file, run as it is. Its next-token
 // choices over 1,000 tokens of text are compared with llama.cpp's, with the weights as F32 on both sides and as stored;
-// then a chat, the time from the file to the first token, and decoding speed beside llama.cpp's, in turns.
-//   node scripts/smollm2/check.mjs [--speed-only | --choices-only] [--json]      (in a checkout that has been built)
+// then a chat, the time from the file to the first token, the memory it takes, and decoding speed beside llama.cpp's, in
+// turns.
+//   node scripts/smollm2/check.mjs [--speed-only | --choices-only | --stored-only] [--json]
+// in a checkout that has been built. --stored-only: the choices of the file as stored alone.
 
 import { createWriteStream, existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -28,11 +30,14 @@ if (!flags.has('--speed-only')) {
   const theirs = await llamaTokens(llama, path, text);
   result.tokensAgree = own.length === theirs.length && own.every((id, place) => id === theirs[place]);
   const tokens = own.slice(0, 1000);
-  const expanded = await expandedFile();
-  result.choicesF32 = agreement(await ownChoices(expanded, tokens), await forcedChoices(llama, expanded, tokens));
-  result.choicesQ41 = agreement(await ownChoices(path, tokens), await forcedChoices(llama, path, tokens));
+  if (!flags.has('--stored-only')) {
+    const expanded = await expandedFile();
+    const own = await ownChoices(expanded, tokens, 'f32');
+    result.choicesF32 = agreement(own, await forcedChoices(llama, expanded, tokens));
+  }
+  result.choicesQ41 = agreement(await ownChoices(path, tokens, 'auto'), await forcedChoices(llama, path, tokens));
 }
-if (!flags.has('--choices-only')) {
+if (!flags.has('--choices-only') && !flags.has('--stored-only')) {
   Object.assign(result, await chatAndLoad());
   result.decode = await decodeSpeeds();
 }
@@ -65,9 +70,9 @@ async function expandedFile() {
 }
 
 /** The likeliest next token after each of `tokens`, on the CPU backend. */
-async function ownChoices(file, tokens) {
+async function ownChoices(file, tokens, weightDType) {
   const backend = await createCpuBackend();
-  const model = await loadModel(await fileSource(file), backend, { weightDType: 'f32' });
+  const model = await loadModel(await fileSource(file), backend, { weightDType });
   const session = model.createSession({ expectedTokens: tokens.length });
   await session.append(tokens);
   const choices = [];
@@ -91,7 +96,7 @@ function agreement(own, theirs) {
   return { positions: own.length, same, share: same / own.length };
 }
 
-/** An answer, and the milliseconds from the file to its first token. */
+/** An answer, the milliseconds from the file to its first token, and bytes: by the ledger, and of the process. */
 async function chatAndLoad() {
   const start = performance.now();
   const backend = await createCpuBackend();
@@ -101,25 +106,27 @@ async function chatAndLoad() {
   await session.append(prompt);
   await session.nextLogits();
   const fileToFirstTokenMs = performance.now() - start;
+  const before = backend.ledger.snapshot();
   let chat = '';
   for await (const token of generate(session, { temperature: 0, maxTokens: 40 })) chat += token.text;
   model.dispose();
   backend.dispose();
-  return { fileToFirstTokenMs, chat, weightDType: model.weightDType };
+  const memory = { weights: before.live.weights, peakTotal: before.peakTotal, processRss: process.memoryUsage().rss };
+  return { fileToFirstTokenMs, chat, weightDType: model.weightDType, memory };
 }
 
 /**
- * Milliseconds per token after a prompt of 24 tokens, one thread each, medians of 3 rounds in turns: f32, which has the
- * file's numbers, and i8, which rounds them again to 8 bits in blocks of 32.
+ * Milliseconds per token after a prompt of 24 tokens, one thread each, medians of 3 rounds in turns: the file's blocks
+ * (auto), f32, which has the file's numbers, and i8, which rounds them again to 8 bits in blocks of 32.
  */
 async function decodeSpeeds() {
   const backend = await createCpuBackend({ threads: 1 });
   const models = {};
-  for (const weightDType of ['f32', 'i8']) {
+  for (const weightDType of ['auto', 'f32', 'i8']) {
     models[weightDType] = await loadModel(await fileSource(path), backend, { weightDType });
   }
   const prompt = models.f32.encode(text).slice(0, 24);
-  const rounds = { f32: [], i8: [], llama: [] };
+  const rounds = { auto: [], f32: [], i8: [], llama: [] };
   for (let round = 0; round < 3; round += 1) {
     for (const [dtype, model] of Object.entries(models)) {
       const session = model.createSession();
@@ -135,8 +142,16 @@ async function decodeSpeeds() {
     rounds.llama.push(...(await timedDecode(llama, path, prompt, 32)).times);
   }
   const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
-  const [f32Ms, i8Ms, llamaMs] = [median(rounds.f32), median(rounds.i8), median(rounds.llama)];
+  const [ownMs, f32Ms, i8Ms, llamaMs] = [rounds.auto, rounds.f32, rounds.i8, rounds.llama].map(median);
   for (const model of Object.values(models)) model.dispose();
   backend.dispose();
-  return { f32Ms, i8Ms, llamaMs, f32ShareOfLlama: llamaMs / f32Ms, i8ShareOfLlama: llamaMs / i8Ms };
+  return {
+    ownMs,
+    f32Ms,
+    i8Ms,
+    llamaMs,
+    ownShareOfLlama: llamaMs / ownMs,
+    f32ShareOfLlama: llamaMs / f32Ms,
+    i8ShareOfLlama: llamaMs / i8Ms,
+  };
 }

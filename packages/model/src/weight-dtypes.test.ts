@@ -9,6 +9,7 @@ import {
   encodeFloat16,
   encodeWeightBlocks,
   quantizeBlocks,
+  type Tensor,
 } from '@inattention/core';
 import { storedDType, type WeightDType, weightBytes, weightDTypes } from '@inattention/core/math';
 import { createHostBackend } from '@inattention/core/testing';
@@ -51,6 +52,13 @@ async function logitsOf(model: Model): Promise<Float32Array> {
 function inBlocks(dtype: BlockDType, data: Float32Array): Float32Array {
   const numbers = new Float32Array(data.length);
   decodeWeightBlocks(dtype, encodeWeightBlocks(dtype, data, 'w'), numbers);
+  return numbers;
+}
+
+/** The numbers of q4_1 blocks. */
+function decoded(bytes: Uint8Array): Float32Array {
+  const numbers = new Float32Array((bytes.length / 20) * 32);
+  decodeWeightBlocks('q4_1', bytes, numbers);
   return numbers;
 }
 
@@ -117,7 +125,9 @@ describe('on demand', () => {
     const kept = storedDType(shape, weightDType); // rows of q8_0 are multiples of 64
     expect(kept).toBe(weightDType === 'q8_0' ? 'f32' : weightDType);
     expect(query?.dtype).toBe(kept);
-    expect(await query?.readFloat32()).toEqual(held[kept]);
+    const numbers = async (tensor: Tensor) =>
+      kept === 'q4_1' ? decoded(await tensor.readEncoded()) : tensor.readFloat32();
+    expect(await numbers(query as Tensor)).toEqual(held[kept]);
     expect(model.weights.norm.dtype).toBe('f32');
     using created = createModel(config, backend, { ...seeds, weightDType });
     expect(await logitsOf(created)).toEqual(await logitsOf(model));

@@ -226,20 +226,20 @@ export class Tensor implements TensorView {
   /** The elements as they are stored (f16: bit patterns; i8: without their scales). DTypeError for q4_1 and q8_0. */
   async read(): Promise<HostArray> {
     const { dtype } = this;
-    if (isBlockDType(dtype))
-      throw new DTypeError({ what: 'read does not take q4_1 or q8_0: use readFloat32.', got: dtype });
+    if (isBlockDType(dtype)) {
+      throw new DTypeError({ what: 'Blocks are read as bytes.', got: dtype, fix: 'readEncoded, decodeWeightBlocks' });
+    }
     return hostArray(dtype, await this.#readBytes());
   }
 
-  /** The numbers of an f32, f16, i8, q4_1 or q8_0 tensor. */
+  /** The bytes of a q4_1 or q8_0 tensor's blocks (numbers: `decodeWeightBlocks`). */
+  async readEncoded(): Promise<Uint8Array> {
+    return new Uint8Array(await this.#readBytes());
+  }
+
+  /** The numbers of an f32, f16 or i8 tensor. */
   async readFloat32(): Promise<Float32Array> {
-    const { backend, blocks, dtype, shape } = this;
-    if (isBlockDType(dtype)) {
-      const { decodeWeightBlocks } = await import('./weight-blocks.ts'); // few programs read weights
-      const numbers = new Float32Array(this.size);
-      decodeWeightBlocks(dtype, new Uint8Array(await this.#readBytes()), numbers);
-      return numbers;
-    }
+    const { backend, blocks, shape } = this;
     const data = await this.read();
     if (data instanceof Float32Array) return data;
     if (data instanceof Uint16Array) return decodeFloat16(data);

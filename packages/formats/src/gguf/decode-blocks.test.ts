@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { decodeTensor, readableTypes } from './decode-blocks.ts';
+import { decodeTensor } from './decode-blocks.ts';
 import { encodeTensor } from './encode-blocks.ts';
+import { readableTypes } from './readable-types.ts';
 
 /** Random blocks and what PyPI's gguf 0.19 makes of them (gguf.quants.dequantize); the first block's scales are subnormal. */
 const fixture = JSON.parse(readFileSync(new URL('../../test/gguf-blocks.json', import.meta.url), 'utf8')) as Record<

@@ -27,10 +27,7 @@ const decoders: ReadonlyMap<string, BlockDecoder> = new Map([
   ['Q6_K', decodeQ6K],
 ]);
 
-/** Names of the types that `decodeTensor` takes. */
-export const readableTypes: readonly string[] = ['F32', 'F16', 'BF16', ...decoders.keys()];
-
-/** Decodes whole blocks of a type among `readableTypes` into `out`, which has as many elements. */
+/** Decodes whole blocks of a type among `readableTypes` (readable-types.ts) into `out`, which has as many elements. */
 export function decodeTensor(type: string, bytes: Uint8Array, out: Float32Array): void {
   if (isWeightDType(type)) decodeWeights(type, bytes, out);
   else decoders.get(type)?.(bytes, out);

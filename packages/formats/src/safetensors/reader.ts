@@ -1,7 +1,7 @@
 /** Reading safetensors by range: the header first, tensors when they are asked for, never the whole file. */
 
 import { InvalidArgumentError, InvalidFileError, throwIfAborted, UnsupportedError } from '@inattention/core';
-import { readableTypes } from '../gguf/decode-blocks.ts';
+import { readableTypes } from '../gguf/readable-types.ts';
 import { quote } from '../json/describe.ts';
 import { type ByteSource, readExactly } from '../sources/byte-source.ts';
 import { allocateFloats } from './allocate-floats.ts';
