@@ -10,7 +10,7 @@ export function firstModel(random: boolean): ModelChoice | null {
   return shippedModels[0] ?? (random ? { kind: 'random', shape: 'tiny' } : null);
 }
 
-export function nameOfModel(choice: ModelChoice): string {
+function nameOfModel(choice: ModelChoice): string {
   return choice.kind === 'random' ? `random, ${choice.shape}` : choice.name;
 }
 
