@@ -8,8 +8,8 @@ import { parseConfig, serializeConfig } from '../config/parse-config.ts';
 import { openModelFiles } from '../open-model-files.ts';
 import type { ByteSource } from '../sources/byte-source.ts';
 import { bytesSource } from '../sources/memory-source.ts';
-import { readableTypes } from './readable-types.ts';
 import { readGgufHeader } from './header.ts';
+import { readableTypes } from './readable-types.ts';
 
 // One layer, so that most of the file is header.
 const config = parseConfig({
