@@ -11,5 +11,6 @@ await ledgerSuite({
   createBackend: await webgpuBackends(),
   runner: { describe, test },
   ledgerOperations: 200,
-  reservedBytes: 16 * 1024 ** 2,
+  // What was given back stays for 16 reads and syncs: 4.7 MB of scratch at most were seen here.
+  reservedBytes: 8 * 1024 ** 2,
 });
