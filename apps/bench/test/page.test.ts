@@ -149,18 +149,23 @@ it('keeps what was measured when it is cancelled, and runs again', async () => {
  * versions of the engine differ, are rounded.
  */
 function structures(page: Page, html: string): Promise<string[][]> {
-  return page.evaluate((text) => {
-    const rounded = (value: string) => value.replace(/\d+\.\d{4,}/g, (number) => Number(number).toFixed(3));
-    const written = new DOMParser().parseFromString(text, 'text/html').querySelector('main');
-    return [document.querySelector('[data-testid=report]'), written].map((root) =>
-      [...(root?.querySelectorAll('*') ?? [])].map((element) => {
-        const attributes = [...element.attributes].map(({ name, value }) => `${name}=${rounded(value)}`).sort();
-        const texts = [...element.childNodes].filter(({ nodeType }) => nodeType === 3).map((node) => node.textContent);
-        const own = texts.filter((content) => content !== '');
-        return [element.tagName.toLowerCase(), ...attributes, ...own].join(' ');
-      }),
-    );
-  }, html.replace(/<style>.*?<\/style>/s, '')); // which this page's policy would complain of
+  return page.evaluate(
+    (text) => {
+      const rounded = (value: string) => value.replace(/\d+\.\d{4,}/g, (number) => Number(number).toFixed(3));
+      const written = new DOMParser().parseFromString(text, 'text/html').querySelector('main');
+      return [document.querySelector('[data-testid=report]'), written].map((root) =>
+        [...(root?.querySelectorAll('*') ?? [])].map((element) => {
+          const attributes = [...element.attributes].map(({ name, value }) => `${name}=${rounded(value)}`).sort();
+          const texts = [...element.childNodes]
+            .filter(({ nodeType }) => nodeType === 3)
+            .map((node) => node.textContent);
+          const own = texts.filter((content) => content !== '');
+          return [element.tagName.toLowerCase(), ...attributes, ...own].join(' ');
+        }),
+      );
+    },
+    html.replace(/<style>.*?<\/style>/s, ''),
+  ); // which this page's policy would complain of
 }
 
 it('shows the nodes that the command line writes into its page, and saves them as JSON, Markdown and PNG', async () => {

@@ -74,7 +74,6 @@ export {
   blocksPerRow,
   defaultBlockLength,
   dequantizeBlocks,
-  quantizeBlocks,
 } from './tensor/block-scaled.ts';
 export {
   type BlockDType,
@@ -87,6 +86,7 @@ export {
   isBlockDType,
 } from './tensor/dtype.ts';
 export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './tensor/half.ts';
+export { quantizeBlocks } from './tensor/quantize-blocks.ts';
 export { checkShape, expectShape, formatShape, type Shape, sameShape, sizeOf } from './tensor/shape.ts';
 export { Tensor } from './tensor/tensor.ts';
 export { activationBlock, decodeWeightBlocks, encodeWeightBlocks, roundActivations } from './tensor/weight-blocks.ts';

@@ -4,7 +4,6 @@ import { InvalidConfigError, throwIfAborted } from '@inattention/core';
 import type { ModelConfig } from '@inattention/core/math';
 import { type ChatTemplate, chatTemplateOf } from './chat/chat-template.ts';
 import { checkTensors } from './config/expected-tensors.ts';
-import { fromLlamaFamily, isLlamaFamily } from './config/llama-family.ts';
 import { parseConfig } from './config/parse-config.ts';
 import { Fingerprint } from './fingerprint.ts';
 import { isRecord } from './json/describe.ts';
@@ -80,6 +79,9 @@ async function folderConfig(model: ModelSource, options: ReadOptions): Promise<M
   if (file === null) return null;
   const bytes = await readAll(file, maxConfigBytes, options.signal);
   const json = parseJson(bytes, { name: file.name, uniqueKeys: true });
+  if (isRecord(json) && json.model_type === 'inattention') return parseConfig(json);
+  // Loaded only for models of others.
+  const { fromLlamaFamily, isLlamaFamily } = await import('./config/llama-family.ts');
   return parseConfig(isLlamaFamily(json) ? fromLlamaFamily(await withGenerationEnds(model, json, options)) : json);
 }
 

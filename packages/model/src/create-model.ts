@@ -9,7 +9,7 @@ import type { ModelConfig, WeightDType } from '@inattention/core/math';
 import { expectedTensors, Fingerprint, serializeConfig, type Tokenizer } from '@inattention/formats';
 import { collectWeights, type DecoderWeights } from './decoder-weights.ts';
 import { type Model, modelOwning } from './model.ts';
-import { placeWeight } from './place-blocks.ts';
+import { placeWeight } from './place-rounded.ts';
 import { checkWeightDType } from './place-weight.ts';
 import { Random } from './sampling/random.ts';
 

@@ -10,7 +10,7 @@ export { generate, type RecoverOptions } from './generation/generate.ts';
 export { type BatchOptions, generateBatch } from './generation/generate-batch.ts';
 export { type LoadOptions, loadModel } from './load-model.ts';
 export { Model, type ModelParts, type PlaceWeights, type SessionOptions } from './model.ts';
-export { placeWeight } from './place-blocks.ts';
+export { placeWeight } from './place-rounded.ts';
 export { checkWeightDType, type NamedWeight } from './place-weight.ts';
 export type { Progress } from './progress.ts';
 export { Random } from './sampling/random.ts';

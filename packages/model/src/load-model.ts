@@ -14,7 +14,7 @@ import {
 } from '@inattention/formats';
 import { collectWeights, type DecoderWeights } from './decoder-weights.ts';
 import { type Model, modelOwning, type PlaceWeights } from './model.ts';
-import { checkWeightDType, placeFloats, placeHalves } from './place-weight.ts';
+import { checkWeightDType, placeBlocks, placeFloats, placeHalves } from './place-weight.ts';
 import type { Progress } from './progress.ts';
 import type { RunOptions } from './session-decoder.ts';
 import { placementOf, type WantedWeightDType, type WeightPlacement } from './weight-placement.ts';
@@ -121,8 +121,8 @@ async function readWeight(
   const options = signal === undefined ? {} : { signal };
   const { shape = [], dtype } = files.tensors.get(name) ?? {};
   if (kept !== 'f32' && kept !== 'f16') {
-    const { placeFileBlocks } = await import('./place-blocks.ts');
-    return placeFileBlocks(backend, files, name, kept, options);
+    const { readBlocks } = await import('./weight-blocks.ts');
+    return placeBlocks(backend, shape, await readBlocks(files, name, kept, options));
   }
   if (dtype === 'F16' && kept === 'f16') {
     const bytes = await files.readBytes(name, options);

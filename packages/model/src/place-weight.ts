@@ -1,10 +1,19 @@
 /**
- * Puts parameters on a device as f32, as they are, or as f16, rounded to nearest (dtypes in blocks: place-blocks.ts).
+ * Puts parameters on a device as f32, as f16, rounded to nearest, or in blocks that weight-blocks.ts makes.
  * Numbers that a dtype cannot hold are refused by name, never clipped.
  */
 
-import { type Backend, encodeFloat16, NonFiniteError, Tensor, UnsupportedError } from '@inattention/core';
+import {
+  type Backend,
+  type BlockDType,
+  type BlockScaledArray,
+  encodeFloat16,
+  NonFiniteError,
+  Tensor,
+  UnsupportedError,
+} from '@inattention/core';
 import type { WeightDType } from '@inattention/core/math';
+import { checkFinite, notFinite } from './finite-weights.ts';
 
 /** A parameter's name in the files, its shape, and its numbers. */
 export interface NamedWeight {
@@ -49,24 +58,16 @@ export function placeHalves(backend: Backend, name: string, shape: readonly numb
   return Tensor.from(backend, bits, shape, 'weights');
 }
 
-/** Throws NonFiniteError for infinities and NaN. */
-export function checkFinite(name: string, data: Float32Array): void {
-  for (let i = 0; i < data.length; i += 1) {
-    if (!Number.isFinite(data[i])) throw notFinite(name, String(data[i]), i);
-  }
-}
-
 /** The first f16 pattern that is an infinity or NaN; −1 when there is none. */
 function firstNonFinite(bits: Uint16Array): number {
   return bits.findIndex((half) => (half & 0x7c00) === 0x7c00);
 }
 
-/** The error for a value of a weight that is no number. */
-export function notFinite(name: string, value: string, index: number): NonFiniteError {
-  return new NonFiniteError({
-    what: `The weight "${name}" holds a value that is not a number.`,
-    got: `${value} at element ${index}`,
-    expected: 'finite numbers',
-    fix: 'the file is damaged or its training diverged: use another checkpoint',
-  });
+/** Weights in blocks: of 8 bits with f32 scales (i8), or a GGUF file's own, rows of whole blocks. */
+export type WeightBlocks = BlockScaledArray | { readonly dtype: BlockDType; readonly bytes: Uint8Array };
+
+/** A parameter in blocks on the device. Throws OutOfMemoryError. */
+export function placeBlocks(backend: Backend, shape: readonly number[], blocks: WeightBlocks): Tensor {
+  if ('bytes' in blocks) return Tensor.fromEncoded(backend, blocks.dtype, blocks.bytes, shape, 'weights');
+  return Tensor.fromBlocks(backend, blocks, 'weights');
 }

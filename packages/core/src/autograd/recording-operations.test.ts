@@ -3,7 +3,7 @@ import { eachFault, withFaults } from '../../test/faults.ts';
 import { seededRandom } from '../../test/random.ts';
 import { DisposedError, DTypeError, InvalidArgumentError, ShapeError, UnsupportedError } from '../errors/errors.ts';
 import { EagerOperations } from '../operations/eager-operations.ts';
-import { quantizeBlocks } from '../tensor/block-scaled.ts';
+import { quantizeBlocks } from '../tensor/quantize-blocks.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
 import { RecordingOperations } from './recording-operations.ts';

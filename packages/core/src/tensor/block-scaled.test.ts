@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { InvalidArgumentError, NonFiniteError, ShapeError } from '../errors/errors.ts';
-import { blockScaledBytes, blocksPerRow, dequantizeBlocks, quantizeBlocks, scalesShape } from './block-scaled.ts';
+import { blockScaledBytes, blocksPerRow, dequantizeBlocks, scalesShape } from './block-scaled.ts';
+import { quantizeBlocks } from './quantize-blocks.ts';
 
 /** Numbers of many magnitudes, signs and patterns, from a linear congruence. */
 function numbers(count: number, seed: number): Float32Array {

@@ -5,20 +5,14 @@
  *     number = scale · element,   scale = max|x| / 127 over the block,   element = x / scale rounded to nearest, ties to even
  *
  * The error of a number is at most half its block's scale, max|x| / 254. Conversion only: backends compute from the
- * stored integers (BlockScaling in backend/tensor-view.ts).
+ * stored integers (BlockScaling in backend/tensor-view.ts). quantize-blocks.ts makes them.
  */
 
-import { InvalidArgumentError, NonFiniteError, ShapeError } from '../errors/errors.ts';
+import { InvalidArgumentError, ShapeError } from '../errors/errors.ts';
 import { checkShape, formatShape, type Shape, sizeOf } from './shape.ts';
 
 /** Elements that share a scale, unless a file says otherwise. */
 export const defaultBlockLength = 32;
-
-/** Largest element: symmetric, so −128 is not used. */
-const largest = 127;
-
-/** Adding and subtracting it rounds a float64 of magnitude below 2⁵¹ to the nearest integer, ties to even. */
-const rounder = 1.5 * 2 ** 52;
 
 export interface BlockScaledArray {
   /** [.., K]; K is a multiple of 4. Blocks run along the last axis; a row's last block may be shorter. */
@@ -69,41 +63,6 @@ export function checkBlocks(shape: Shape, blockLength: number, where: string): v
   }
 }
 
-/**
- * Quantises numbers of `shape` [.., K] to 8 bits in blocks along the last axis. `name` is for errors.
- * Throws NonFiniteError for infinities and NaN, ShapeError for shapes that cannot be kept in blocks.
- */
-export function quantizeBlocks(
-  data: Float32Array,
-  shape: Shape,
-  {
-    blockLength = defaultBlockLength,
-    name = 'the tensor',
-  }: { readonly blockLength?: number; readonly name?: string } = {},
-): BlockScaledArray {
-  checkBlocks(shape, blockLength, name);
-  if (data.length !== sizeOf(shape)) {
-    throw new ShapeError({
-      what: `quantizeBlocks was given numbers that do not fill the shape of ${name}.`,
-      got: String(data.length),
-      expected: `${sizeOf(shape)} for ${formatShape(shape)}`,
-    });
-  }
-  const values = new Int8Array(data.length);
-  const scales = new Float32Array(sizeOf(scalesShape(shape, blockLength)));
-  let block = 0;
-  eachBlock(shape, blockLength, (start, end) => {
-    const scale = Math.fround(magnitudeOf(data, start, end, name) / largest);
-    scales[block++] = scale;
-    if (scale === 0) return;
-    for (let i = start; i < end; i += 1) {
-      const rounded = (data[i] as number) / scale + rounder - rounder;
-      values[i] = Math.max(-largest, Math.min(largest, rounded)); // a subnormal scale is too coarse for 127 steps
-    }
-  });
-  return { shape, values, scales, blockLength };
-}
-
 /** The numbers a block-scaled array stands for, each product rounded to f32 once: what kernels compute with. */
 export function dequantizeBlocks({ shape, values, scales, blockLength }: BlockScaledArray): Float32Array {
   const numbers = new Float32Array(values.length);
@@ -116,7 +75,7 @@ export function dequantizeBlocks({ shape, values, scales, blockLength }: BlockSc
 }
 
 /** Calls `visit` with the range of each block, in the order of the scales. */
-function eachBlock(shape: Shape, blockLength: number, visit: (start: number, end: number) => void): void {
+export function eachBlock(shape: Shape, blockLength: number, visit: (start: number, end: number) => void): void {
   const width = shape.at(-1) as number;
   const size = sizeOf(shape);
   for (let row = 0; row < size; row += width) {
@@ -124,21 +83,4 @@ function eachBlock(shape: Shape, blockLength: number, visit: (start: number, end
       visit(row + start, row + Math.min(width, start + blockLength));
     }
   }
-}
-
-/** max|x| of a range; throws for what is not finite. */
-function magnitudeOf(data: Float32Array, start: number, end: number, name: string): number {
-  let most = 0;
-  for (let i = start; i < end; i += 1) {
-    const magnitude = Math.abs(data[i] as number);
-    if (!(magnitude < Number.POSITIVE_INFINITY)) {
-      throw new NonFiniteError({
-        what: `${name} holds a value that is not a number, which no scale covers.`,
-        got: `${data[i]} at element ${i}`,
-        expected: 'finite numbers',
-      });
-    }
-    if (magnitude > most) most = magnitude;
-  }
-  return most;
 }

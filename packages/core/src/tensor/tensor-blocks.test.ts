@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { DisposedError, DTypeError, InvalidArgumentError, ShapeError, UnsupportedError } from '../errors/errors.ts';
 import { EagerOperations } from '../operations/eager-operations.ts';
 import { createHostBackend } from '../testing/host-backend.ts';
-import { dequantizeBlocks, quantizeBlocks } from './block-scaled.ts';
+import { dequantizeBlocks } from './block-scaled.ts';
+import { quantizeBlocks } from './quantize-blocks.ts';
 import { Tensor } from './tensor.ts';
 
 const ramp = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i) * (1 + (i % 7)));
