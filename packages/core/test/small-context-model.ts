@@ -5,7 +5,7 @@ import { ContextModel } from '../src/math/context-model.ts';
 import type { ModelConfig } from '../src/math/model-config.ts';
 import { storedDType, type WeightDType } from '../src/math/weight-storage.ts';
 import { EagerOperations } from '../src/operations/eager-operations.ts';
-import { quantizeBlocks } from '../src/tensor/block-scaled.ts';
+import { quantizeBlocks } from '../src/tensor/quantize-blocks.ts';
 import { Tensor } from '../src/tensor/tensor.ts';
 import { createHostBackend } from '../src/testing/host-backend.ts';
 
