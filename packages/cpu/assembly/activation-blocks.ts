@@ -1,7 +1,9 @@
 /**
- * Rows of activations rounded to 8 bits in blocks of 32 (ggml's Q8_1), as products with q4_1 and q8_0 weights take them:
+ * Rows of activations rounded to 16 bits in blocks of 32, as products with q4_1 and q8_0 weights take them:
  *
- *     d = max|x| / 127,   q = x · (127 / max|x|) to nearest, ties to even,   s = d · Σ q
+ *     d = max|x| / 32767,   q = x · (32767 / max|x|) to nearest, ties to even,   s = d · Σ q
+ *
+ * That is ggml's Q8_1 with 16 bits instead of 8: the multiply-add of 128-bit vectors takes 16-bit integers either way.
  *
  * A block is 80 bytes: four vectors of 16-bit integers, then d and s in f32. For q8_0 the vectors are in the order of the
  * elements; for q4_1 they are elements 0 2 … 14, 16 18 … 30, 1 3 … 15, 17 19 … 31, which is how pairs of 4 bits come out of
@@ -39,8 +41,8 @@ function roundBlock(x: usize, out: usize, pairs: bool): void {
   for (let at: usize = 16; at < 128; at += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(x + at)));
   const most = max4(largest);
   const zero = most < 7.888609052210118e-31; // 2^-100
-  const inverse = f32x4.splat(zero ? 0 : 127 / most);
-  const scale: f32 = zero ? 0 : most < Infinity ? most / 127 : NaN;
+  const inverse = f32x4.splat(zero ? 0 : 32767 / most);
+  const scale: f32 = zero ? 0 : most < Infinity ? most / 32767 : NaN;
   const q0 = eight(x, inverse);
   const q1 = eight(x + 32, inverse);
   const q2 = eight(x + 64, inverse);
@@ -49,7 +51,11 @@ function roundBlock(x: usize, out: usize, pairs: bool): void {
   v128.store(out, pairs ? even(q2, q3) : q1, 16);
   v128.store(out, pairs ? odd(q0, q1) : q2, 32);
   v128.store(out, pairs ? odd(q2, q3) : q3, 48);
-  const sums = i32x4.dot_i16x8_s(i16x8.add(i16x8.add(q0, q1), i16x8.add(q2, q3)), i16x8.splat(1));
+  const one = i16x8.splat(1);
+  const sums = i32x4.add(
+    i32x4.add(i32x4.dot_i16x8_s(q0, one), i32x4.dot_i16x8_s(q1, one)),
+    i32x4.add(i32x4.dot_i16x8_s(q2, one), i32x4.dot_i16x8_s(q3, one)),
+  );
   const sum =
     i32x4.extract_lane(sums, 0) +
     i32x4.extract_lane(sums, 1) +

@@ -1,5 +1,5 @@
 /**
- * Products with q4_1 and q8_0 weights, stored [columns, inner]: out (+)= scale · A · Bᵀ in integers, A rounded to 8 bits
+ * Products with q4_1 and q8_0 weights, stored [columns, inner]: out (+)= scale · A · Bᵀ in integers, A rounded to 16 bits
  * first (activation-blocks.ts). Some hundred rows at a time are rounded, then threads take ranges of columns, four by four.
  */
 

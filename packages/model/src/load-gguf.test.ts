@@ -108,13 +108,13 @@ it('says what a Q4_1 file takes to the byte, before and after it is loaded', asy
   expect(model.plan({ tokens: 9, weightDType: 'f32' }).rows[0]?.weightBytes).toBe(weightBytesOf(config, 'f32'));
 });
 
-it('computes a Q4_1 file within the rounding of activations to 8 bits of its numbers in f32', async () => {
+it('computes a Q4_1 file within the rounding of activations to 16 bits of its numbers in f32', async () => {
   const source = await gguf('Q4_1');
   const [blocks, expanded] = [await logitsOf(source, 'auto'), await logitsOf(source, 'f32')];
   const largest = Math.max(...expanded.logits.map(Math.abs));
   const worst = Math.max(...blocks.logits.map((logit, i) => Math.abs(logit - (expanded.logits[i] as number))));
-  expect(worst).toBeLessThan(3e-2 * largest);
-  expect(worst).toBeGreaterThan(1e-4 * largest); // they are rounded
+  expect(worst).toBeLessThan(1e-3 * largest);
+  expect(worst).toBeGreaterThan(1e-7 * largest); // they are rounded
 });
 
 it.each([

@@ -30,7 +30,7 @@ export interface LoadOptions {
    * What matrices are kept in. Default `auto`: as the files have them, as far as the backend takes it (F16, Q8_0, Q4_0, Q4_1;
    * `placementOf` has the rules), otherwise f32. `f16` halves the bytes of other files, rounding each number to 11 significant bits;
    * `i8` takes a little over a quarter, in blocks of 32 with a scale each, `q8_0` and `q4_1` are GGUF's blocks of 8 and 4 bits.
-   * Vectors stay f32. Arithmetic is f32; products with q8_0 and q4_1 weights are in integers, of activations rounded to 8
+   * Vectors stay f32. Arithmetic is f32; products with q8_0 and q4_1 weights are in integers, of activations rounded to 16
    * bits, where the backend says so (`capabilities.integerProducts`).
    */
   readonly weightDType?: WantedWeightDType;

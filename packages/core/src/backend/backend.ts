@@ -23,7 +23,7 @@ export interface Capabilities {
   /** dtypes of matmul's `b` and gatherRows' tables; always includes f32. i8: in blocks with scales (TensorView). */
   readonly weightDTypes: readonly DType[];
   /**
-   * Those among q4_1 and q8_0 that matmul multiplies in integers: each row of `a` is rounded to 8 bits in blocks of 32, as
+   * Those among q4_1 and q8_0 that matmul multiplies in integers: each row of `a` is rounded to 16 bits in blocks of 32, as
    * `roundActivations` states, and the product is of the rounded numbers. Default none: of the numbers as they are.
    */
   readonly integerProducts?: readonly DType[];

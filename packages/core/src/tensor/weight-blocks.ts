@@ -6,7 +6,7 @@
  *     q8_0  34 bytes: d, 32 × int8 q              d·q
  *
  * And how backends round activations that they multiply such weights by in integers (`Capabilities.integerProducts`).
- * Source: block_q4_1, block_q8_0 and block_q8_1 of ggml (https://github.com/ggml-org/ggml, ggml-quants.c).
+ * Source: block_q4_1 and block_q8_0 of ggml (https://github.com/ggml-org/ggml, ggml-quants.c).
  */
 
 import { NonFiniteError } from '../errors/errors.ts';
@@ -84,9 +84,9 @@ export function encodeWeightBlocks(dtype: BlockDType, data: Float32Array, name: 
 }
 
 /**
- * Activations [.., K], K whole blocks, as integer products see them (ggml's Q8_1): d·q in blocks of 32 along the last axis,
- * d = max|x| / 127, q = x · (127 / max|x|) rounded to nearest, ties to even, in f32. A number is off by at most max|x| / 254
- * of its block; a block below 2⁻¹⁰⁰ is 0, one with a number that is not finite is NaN.
+ * Activations [.., K], K whole blocks, as integer products see them: d·q in blocks of 32 along the last axis,
+ * d = max|x| / 32767, q = x · (32767 / max|x|) rounded to nearest, ties to even, in f32. A number is off by at most
+ * max|x| / 65534 of its block; a block below 2⁻¹⁰⁰ is 0, one with a number that is not finite is NaN.
  */
 export function roundActivations(data: Float32Array): Float64Array {
   const out = new Float64Array(data.length);
@@ -100,16 +100,16 @@ export function roundActivations(data: Float32Array): Float64Array {
 }
 
 /** One block of activations: its f32 scale and integers. */
-export function activationBlock(numbers: Float32Array): { readonly scale: number; readonly values: Int8Array } {
-  const values = new Int8Array(blockElements);
+export function activationBlock(numbers: Float32Array): { readonly scale: number; readonly values: Int16Array } {
+  const values = new Int16Array(blockElements);
   const most = numbers.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
   if (!Number.isFinite(most)) return { scale: Number.NaN, values };
   if (most < leastMagnitude) return { scale: 0, values };
-  const inverse = Math.fround(127 / most);
+  const inverse = Math.fround(32767 / most);
   numbers.forEach((x, i) => {
     values[i] = nearestEven(Math.fround(x * inverse));
   });
-  return { scale: Math.fround(most / 127), values };
+  return { scale: Math.fround(most / 32767), values };
 }
 
 /** To the nearest integer, ties to even; for magnitudes below 2⁵¹. */

@@ -55,7 +55,7 @@ export function linearAlgebraKernels(context: KernelContext): Pick<Primitives, '
   };
 }
 
-/** By weights in a GGUF file's blocks: integers, of activations rounded to 8 bits. */
+/** By weights in a GGUF file's blocks: integers, of activations rounded to 16 bits. */
 function matmulBlocks(context: KernelContext, args: MatmulArguments): void {
   const { kernels } = context;
   const { batch, rows, columns, inner, strideA, strideB } = args;

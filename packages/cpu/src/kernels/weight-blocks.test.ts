@@ -85,7 +85,7 @@ function dotOf(
       const pair = weights[at + 4 + (i & 15)] as number;
       dot += q * (dtype === 'q4_1' ? (i < 16 ? pair & 15 : pair >>> 4) : view.getInt8(at + 2 + i));
     });
-    const product = Math.fround(dot * Math.fround(half(at) * scale));
+    const product = Math.fround(Math.fround(dot) * Math.fround(half(at) * scale));
     value = Math.fround(value + product);
     magnitude += Math.abs(product);
     if (dtype !== 'q4_1') continue;

@@ -1,7 +1,7 @@
 /**
  * Models whose weights are kept in f16, i8, q8_0 or q4_1: against the float64 reference given the very numbers those weights
  * hold, in every context mode, token by token too; the ledger counts what plan() says. Arithmetic is f32, so its tolerance
- * holds, except where products are in integers, of activations rounded to 8 bits.
+ * holds, except where products are in integers, of activations rounded to 16 bits.
  */
 
 import {

@@ -126,7 +126,7 @@ async function checkProducts(
   });
 }
 
-/** Σ over blocks of max|a| / 254 · Σ|b|, times |scale|, and something for f32: what rounding activations may cost. */
+/** Σ over blocks of max|a| / 65534 · Σ|b|, times |scale|, and something for f32: what rounding activations may cost. */
 function roundingBounds(
   { batch = 1, rows, columns, inner, scale = 1 }: Product,
   a: Float32Array,
@@ -143,7 +143,7 @@ function roundingBounds(
     let bound = 0;
     for (let k = 0; k < blocks; k += 1)
       bound += (largest[row * blocks + k] as number) * (sums[column * blocks + k] as number);
-    return Math.abs(scale) * bound * (1 / 254 + 1e-5) + 1e-5;
+    return Math.abs(scale) * bound * (1 / 65_534 + 1e-5) + 1e-5;
   });
 }
 
