@@ -19,6 +19,7 @@ const exclude = [
     ? [
         'src/suite/host.test.ts',
         'src/suite/webgpu-{attention,fused,generation,long,lost,memory,models}.test.ts',
+        'src/suite/cpu-{contexts,ledger}.test.ts',
         'src/suite/cuda-*.test.ts',
       ]
     : []),

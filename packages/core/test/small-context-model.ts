@@ -5,8 +5,10 @@ import { ContextModel } from '../src/math/context-model.ts';
 import type { ModelConfig } from '../src/math/model-config.ts';
 import { storedDType, type WeightDType } from '../src/math/weight-storage.ts';
 import { EagerOperations } from '../src/operations/eager-operations.ts';
+import { isBlockDType } from '../src/tensor/dtype.ts';
 import { quantizeBlocks } from '../src/tensor/quantize-blocks.ts';
 import { Tensor } from '../src/tensor/tensor.ts';
+import { encodeWeightBlocks } from '../src/tensor/weight-blocks.ts';
 import { createHostBackend } from '../src/testing/host-backend.ts';
 
 const base: ModelConfig = {
@@ -47,6 +49,9 @@ export function smallContextModel(
     const numbers = Float32Array.from({ length: size }, () => Math.sin(0.7 * next * next++));
     const dtype = storedDType(shape, weightDType);
     if (dtype === 'i8') return Tensor.fromBlocks(backend, quantizeBlocks(numbers, shape), 'weights');
+    if (isBlockDType(dtype)) {
+      return Tensor.fromEncoded(backend, dtype, encodeWeightBlocks(dtype, numbers, 'a weight'), shape, 'weights');
+    }
     if (dtype === 'f32') return operations.upload(numbers, shape, 'weights');
     using exact = Tensor.from(backend, numbers, shape, 'weights');
     return operations.cast(exact, dtype);

@@ -10,5 +10,7 @@ await contextSuite({
   name: 'cuda',
   createBackend: await cudaBackends(),
   runner: { describe, test },
-  contextSequences: 10, // a call of the library takes its time, however little there is to compute
+  // A call of the library takes its time, however little there is to compute.
+  contextSequences: 10,
+  smallModels: ['rope, w = 3', 'learned, w = 2', 'alibi, w = 1', 'none, w = 2', 'hybrid, yarn, w = 3, norms'],
 });

@@ -13,6 +13,7 @@ const options: SuiteOptions = {
   createBackend: await cudaBackends(),
   runner: { describe, test },
   ledgerOperations: 150,
+  smallModels: ['rope, w = 3', 'alibi, w = 1', 'hybrid, yarn, w = 3, norms'],
 };
 await errorSuite(options);
 await ledgerSuite(options);

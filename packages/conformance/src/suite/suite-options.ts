@@ -48,6 +48,8 @@ export interface SuiteOptions {
   readonly exceptions?: readonly SuiteException[];
   /** The cases of the group `models`. `@inattention/conformance/golden` has those of the package, on Node. */
   readonly goldenCases?: readonly NamedGoldenCase[];
+  /** Those of them that are run by composed operations too, by name. All by default; fewer if they are slow. */
+  readonly composedCases?: readonly string[];
   /** Operations of the group `ledger`, each followed by a look at every byte; 10,000 by default, fewer if they are slow. */
   readonly ledgerOperations?: number;
   /**

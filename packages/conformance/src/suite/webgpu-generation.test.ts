@@ -73,7 +73,7 @@ async function submissionsOf(
 }
 
 describe('a generated token is one submission', () => {
-  for (const name of ['rope, w = 3', 'learned, w = 2', 'hybrid, rope, w = 3', 'rope, w = 1, norms']) {
+  for (const name of ['learned, w = 2', 'hybrid, rope, w = 3']) {
     test.each(contextModes)(`${name}: %s`, async (context) => {
       const { device: own } = await openDevice();
       const watch = watchDevice(own);
@@ -84,8 +84,8 @@ describe('a generated token is one submission', () => {
       await session.append(randomIds(300, config.vocabSize, 1));
       const sampling = { temperature: 1, stopTokens: [] };
       for await (const _ of generate(session, { ...sampling, maxTokens: 4 })); // compiles what it needs
-      const counts = await submissionsOf(generate(session, { ...sampling, maxTokens: 20 }), watch);
-      expect(counts).toEqual(Array(20).fill(1));
+      const counts = await submissionsOf(generate(session, { ...sampling, maxTokens: 10 }), watch);
+      expect(counts).toEqual(Array(10).fill(1));
       own.destroy();
     });
   }
@@ -133,7 +133,8 @@ test.each(['rope, w = 3', 'hybrid, rope, w = 3'])(
   },
 );
 
-const generated = 500;
+/** In Chromium, where each step takes longer, fewer. */
+const generated = 'document' in globalThis ? 100 : 500;
 
 describe(`bytes of ${generated} generated tokens`, () => {
   test.each(contextModes)('%s', async (context) => {

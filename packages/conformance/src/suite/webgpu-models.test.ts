@@ -1,4 +1,4 @@
-/** The WebGPU backend judged by the suite: whole models. */
+/** The WebGPU backend judged by the suite: whole models. All by composed operations too: webgpu-models.long.test.ts. */
 
 import { afterAll, describe, test, vi } from 'vitest';
 import { goldenCasesHere } from '../../test/golden-cases.ts';
@@ -16,6 +16,15 @@ await modelSuite({
   createBackend: await webgpuBackends(),
   runner: { describe, test },
   goldenCases: await goldenCasesHere(),
+  composedCases: [
+    'rope',
+    'window',
+    'alibi-odd-heads',
+    'learned-window',
+    'hybrid-window',
+    'biases',
+    'norms-hybrid-yarn',
+  ],
   onMeasurement: (measurement) => {
     const key = measurement.operation + measurement.dtype;
     if (measurement.share > (worst.get(key)?.share ?? -1)) worst.set(key, measurement);

@@ -9,16 +9,17 @@ import type { Model, Session } from '@inattention/model';
 import type { GoldenCase } from '../../golden/golden-case.ts';
 import { expectSame, expectThat } from '../assertions.ts';
 import type { Group, Trial } from '../conformance-group.ts';
-import type { NamedGoldenCase } from '../suite-options.ts';
+import type { SuiteOptions } from '../suite-options.ts';
 import { goldenModel, lossAndGradients } from './golden-model.ts';
 
 /** Tokens decoded one by one at the end of a text. */
 const decodedTokens = 6;
 
-export function goldenTests(group: Group, cases: readonly NamedGoldenCase[]): void {
+export function goldenTests(group: Group, { goldenCases = [], composedCases }: SuiteOptions): void {
   const halves = group.capabilities.contextDTypes.includes('f16');
-  const ways = group.fused.size === 0 ? [false] : [true, false];
-  for (const { name, load } of cases) {
+  for (const { name, load } of goldenCases) {
+    const composed = composedCases?.includes(name) ?? true;
+    const ways = group.fused.size === 0 ? [false] : composed ? [true, false] : [true];
     group.describe(name, () => {
       for (const mode of contextModes) {
         for (const fused of ways) {

@@ -8,7 +8,7 @@ import { weightDTypeTests } from './weight-dtype-tests.ts';
 
 export function modelSuite(options: SuiteOptions): Promise<void> {
   return conformanceGroup(options, 'models', (group) => {
-    goldenTests(group, options.goldenCases ?? []);
+    goldenTests(group, options);
     weightDTypeTests(group);
     generationTests(group);
   });
