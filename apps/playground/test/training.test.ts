@@ -93,6 +93,24 @@ it('learns a text, after a reload with the losses of a run that was not interrup
   await context.close();
 });
 
+it('learns on WebGPU too', async () => {
+  const page = await built.open('backend=webgpu');
+  await built.openModel(page);
+  await page.getByText('Train the model on a text').click();
+  await startTraining(page, sampleText.repeat(40), { ...learnt, Steps: 20 });
+  await page
+    .getByText(/set apart to measure on/)
+    .filter({ hasNotText: 'WebAssembly' })
+    .waitFor();
+  await finished(page);
+  const { losses } = await download(page);
+  expect(losses).toHaveLength(20);
+  expect(losses.at(-1)).toBeLessThan(0.9 * (losses[0] as number));
+  expect(complaints.get(page)).toEqual([]);
+  await button(page, 'Discard the run').click();
+  await page.close();
+});
+
 it('pauses, and says what cannot be trained on', async () => {
   const page = await built.open();
   await built.openModel(page);
